@@ -1,0 +1,77 @@
+# A thin front of packaging/deps.sh and meson. `make help` lists what there is.
+#
+#   SYSTEM_DEPS=1   take OpenSSL, Opus, ngtcp2 and nghttp3 from the system (it must be new enough)
+#   SOTTO_DEPS=DIR  where those libraries are built and looked for (build/deps)
+#   PREFIX, DESTDIR for `make install`
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 300
+SOTTO_DEPS ?= $(CURDIR)/build/deps
+export SOTTO_DEPS SYSTEM_DEPS
+
+DEPS = packaging/deps.sh $(if $(SYSTEM_DEPS),--system)
+SETUP = packaging/setup.sh
+SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
+
+.DEFAULT_GOAL := all
+.PHONY: all deps run test check-quick bench fuzz soak valgrind lint tidy format install clean help
+
+all: deps                  ## build sotto and sottod into build/ (the default)
+	@$(SETUP) release
+	@ninja -C build/release
+	@for p in cli/sotto relay/daemon/sottod; do \
+	    if [ -x build/release/$$p ]; then ln -sfn release/$$p build/$${p##*/}; fi; done
+
+deps:                      ## install and build what sotto is made of (once, about two minutes)
+	@$(DEPS)
+
+run: all                   ## see it work: a relay and two people on this machine
+	@sh packaging/story.sh
+
+test:                      ## every test, built by gcc, by gcc with sanitizers, and by clang
+	@$(DEPS) --test
+	@tests/run.sh release asan clang
+
+check-quick:               ## every test, with sanitizers only
+	@$(DEPS) --test
+	@tests/run.sh asan
+
+valgrind: all              ## the unit tests under valgrind
+	@meson test -C build/release --setup valgrind --suite unit
+
+bench: all                 ## measure
+	@meson test -C build/release --benchmark --verbose
+
+fuzz:                      ## fuzz each target for FUZZ_SECONDS (300)
+	@$(DEPS) --test
+	@$(SETUP) fuzz
+	@ninja -C build/fuzz
+	@fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
+
+soak: all                  ## the tests that take long
+	@meson test -C build/release --setup soak --suite soak --verbose
+
+lint:                      ## formatting and static checks
+	@$(DEPS) --test
+	@$(SETUP) release
+	$(SOURCES) | xargs -r clang-format --dry-run -Werror
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=packaging/cppcheck.txt --error-exitcode=1 \
+	    --project=build/release/compile_commands.json -j2
+
+tidy:                      ## clang-tidy (slow)
+	@$(SETUP) clang
+	git ls-files -co --exclude-standard '*.c' | xargs -r -P2 -n4 clang-tidy --quiet -p build/clang
+
+format:                    ## format the C sources
+	$(SOURCES) | xargs -r clang-format -i
+
+install: all               ## install below PREFIX (/usr/local)
+	@meson configure build/release -Dprefix=$(PREFIX)
+	@meson install -C build/release
+
+clean:                     ## remove what was built, except the dependencies
+	@rm -rf build/release build/asan build/clang build/tsan build/fuzz build/sotto build/sottod
+
+help:                      ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plaintext inside a cell: a sequence of items, then zero padding to the fixed size
+// (docs/PROTOCOL.md, "Cells"). An item is: u8 type, u8 length, value; type 0 starts the padding,
+// which must be all zero.
+#ifndef SOTTO_WIRE_CELL_H
+#define SOTTO_WIRE_CELL_H
+
+#include "wire/cursor.h"
+
+#define CELL_BYTES 160             // on the circuit
+#define CELL_PLAINTEXT_MAX_BYTES 143 // 160 - SFrame's smallest header (1) - tag (16)
+#define CELL_EARLIER_MAX 4         // redundant frames in one cell
+
+enum cell_item {
+    CELL_PADDING = 0,
+    CELL_VOICE = 1,   // Opus packet of this cell's tick
+    CELL_EARLIER = 2, // u8 distance in ticks, Opus packet of an earlier tick
+    CELL_STREAM = 3,  // u32 offset, bytes of the control stream
+    CELL_ACK = 4,     // u32: control stream bytes received without a gap
+    CELL_REPORT = 5,  // what this side receives; see struct cell_report
+};
+
+// Item CELL_REPORT, 18 bytes.
+struct cell_report {
+    uint64_t highest_ctr;    // newest cell counter received
+    uint16_t held_ms;        // how long ago that was, at sending: the peer gets the round trip
+    uint32_t received;       // cells received so far
+    uint16_t jitter_ms;      // RFC 3550 §6.4.1, milliseconds
+    uint16_t playout_ms;     // present playout delay
+};
+
+struct cell_content {
+    const uint8_t *voice; // NULL: none
+    size_t voice_len;
+    struct {
+        uint8_t distance; // ticks before this cell's
+        const uint8_t *packet;
+        size_t len;
+    } earlier[CELL_EARLIER_MAX];
+    size_t earlier_count;
+    const uint8_t *stream; // NULL: none
+    size_t stream_len;
+    uint32_t stream_offset;
+    bool has_ack;
+    uint32_t ack;
+    bool has_report;
+    struct cell_report report;
+};
+
+#define CELL_ITEM_OVERHEAD 2
+#define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
+// Writes exactly `size` bytes (items and padding), or SOTTO_ESPACE.
+int cell_encode(const struct cell_content *c, uint8_t *out, size_t size);
+// Borrows from data. SOTTO_EPARSE (c unchanged) for anything not exactly as above, unknown or
+// repeated items included.
+int cell_decode(struct cell_content *c, const uint8_t *data, size_t len);
+
+#endif

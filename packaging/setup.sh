@@ -1,0 +1,40 @@
+#!/bin/bash
+# Configures build/VARIANT, unless it is: packaging/setup.sh VARIANT [meson options...]
+#
+#   release   gcc, optimized, warnings do not stop the build (a newer compiler has new ones)
+#   asan      gcc, AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan      gcc, ThreadSanitizer
+#   clang     clang, optimized
+#   fuzz      clang, libFuzzer
+#
+# A name may follow: asan-session is one more directory configured like asan.
+set -euo pipefail
+variant=$1
+shift
+cd "$(dirname "$0")/.."
+[ ! -e "build/$variant/build.ninja" ] || exit 0
+
+options=(-Dpkg_config_path="$(realpath -m "${SOTTO_DEPS:-build/deps}")/pkgconfig")
+[ -z "${SYSTEM_DEPS:-}" ] || options=(-Dstatic_deps=false)
+kind=${variant%%-*}
+case $kind in
+release) options+=(-Dwerror=false) ;;
+asan) options+=(-Db_sanitize=address,undefined) ;;
+tsan) options+=(-Db_sanitize=thread) ;;
+clang) export CC=clang ;;
+fuzz)
+    export CC=clang
+    options+=(-Dfuzz=true)
+    ;;
+*)
+    echo "setup: there is no variant '$variant'" >&2
+    exit 1
+    ;;
+esac
+[ "$kind" = clang ] || [ "$kind" = fuzz ] || export CC="${CC:-gcc}"
+
+mkdir -p build
+if ! meson setup "build/$variant" "${options[@]}" "$@" >"build/$variant.setup.log" 2>&1; then
+    tail -n 20 "build/$variant.setup.log" >&2
+    exit 1
+fi
