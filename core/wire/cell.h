@@ -49,7 +49,9 @@ struct cell_content {
 
 #define CELL_ITEM_OVERHEAD 2
 #define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
-// Writes exactly `size` bytes (items and padding), or SOTTO_ESPACE.
+// Writes exactly `size` bytes (items and padding) and returns size. SOTTO_ESPACE if the items do
+// not fit; SOTTO_EINVAL for content that cell_decode would refuse: an empty packet or stream piece,
+// distance 0 or given twice, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes.
 int cell_encode(const struct cell_content *c, uint8_t *out, size_t size);
 // Borrows from data. SOTTO_EPARSE (c unchanged) for anything not exactly as above, unknown or
 // repeated items included.

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/cell.h"
+
+#include <sotto/base.h>
+#include <string.h>
+
+#define REPORT_BYTES 18
+#define ITEM_VALUE_MAX_BYTES UINT8_MAX
+
+// ---- encoding ---------------------------------------------------------------------------------
+
+static void put_item(struct wire_writer *w, enum cell_item type, size_t len)
+{
+    if (len > ITEM_VALUE_MAX_BYTES) {
+        w->failed = true;
+        return;
+    }
+    wire_write_u8(w, (uint8_t)type);
+    wire_write_u8(w, (uint8_t)len);
+}
+
+static void put_voice(struct wire_writer *w, const struct cell_content *c)
+{
+    if (c->voice != NULL) {
+        put_item(w, CELL_VOICE, c->voice_len);
+        wire_write_bytes(w, c->voice, c->voice_len);
+    }
+}
+
+static void put_earlier(struct wire_writer *w, const struct cell_content *c)
+{
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        put_item(w, CELL_EARLIER, 1 + c->earlier[i].len);
+        wire_write_u8(w, c->earlier[i].distance);
+        wire_write_bytes(w, c->earlier[i].packet, c->earlier[i].len);
+    }
+}
+
+static void put_stream(struct wire_writer *w, const struct cell_content *c)
+{
+    if (c->stream != NULL) {
+        put_item(w, CELL_STREAM, 4 + c->stream_len);
+        wire_write_u32(w, c->stream_offset);
+        wire_write_bytes(w, c->stream, c->stream_len);
+    }
+}
+
+static void put_numbers(struct wire_writer *w, const struct cell_content *c)
+{
+    if (c->has_ack) {
+        put_item(w, CELL_ACK, 4);
+        wire_write_u32(w, c->ack);
+    }
+    if (c->has_report) {
+        put_item(w, CELL_REPORT, REPORT_BYTES);
+        wire_write_u64(w, c->report.highest_ctr);
+        wire_write_u16(w, c->report.held_ms);
+        wire_write_u32(w, c->report.received);
+        wire_write_u16(w, c->report.jitter_ms);
+        wire_write_u16(w, c->report.playout_ms);
+    }
+}
+
+static bool distance_taken(const struct cell_content *c, uint8_t distance)
+{
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        if (c->earlier[i].distance == distance) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What cell_decode would refuse is not sent.
+static bool content_valid(const struct cell_content *c)
+{
+    if (c->earlier_count > CELL_EARLIER_MAX) {
+        return false;
+    }
+    struct cell_content seen = {0};
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        uint8_t distance = c->earlier[i].distance;
+        if (distance == 0 || c->earlier[i].packet == NULL || c->earlier[i].len == 0 ||
+            distance_taken(&seen, distance)) {
+            return false;
+        }
+        seen.earlier[seen.earlier_count++].distance = distance;
+    }
+    if (c->voice != NULL && c->voice_len == 0) {
+        return false;
+    }
+    return c->stream == NULL ||
+           (c->stream_len > 0 && c->stream_len <= UINT32_MAX - c->stream_offset);
+}
+
+int cell_encode(const struct cell_content *c, uint8_t *out, size_t size)
+{
+    if (!content_valid(c)) {
+        return SOTTO_EINVAL;
+    }
+    struct wire_writer w = wire_writer(out, size);
+    put_voice(&w, c);
+    put_earlier(&w, c);
+    put_stream(&w, c);
+    put_numbers(&w, c);
+    wire_write_zeros(&w, size - w.len);
+    return wire_writer_finish(&w);
+}
+
+// ---- decoding ---------------------------------------------------------------------------------
+
+// The value of one item is a reader of its own: an item cannot reach beyond its length.
+static void get_voice(struct wire_reader *v, struct cell_content *c)
+{
+    if (c->voice != NULL || v->left == 0) {
+        v->failed = true;
+    }
+    c->voice = wire_read_rest(v, &c->voice_len);
+}
+
+static void get_earlier(struct wire_reader *v, struct cell_content *c)
+{
+    uint8_t distance = wire_read_u8(v);
+    if (c->earlier_count == CELL_EARLIER_MAX || distance == 0 || v->left == 0 ||
+        distance_taken(c, distance)) {
+        v->failed = true;
+        return;
+    }
+    size_t i = c->earlier_count++;
+    c->earlier[i].distance = distance;
+    c->earlier[i].packet = wire_read_rest(v, &c->earlier[i].len);
+}
+
+static void get_stream(struct wire_reader *v, struct cell_content *c)
+{
+    uint32_t offset = wire_read_u32(v);
+    if (c->stream != NULL || v->left == 0 || v->left > UINT32_MAX - offset) {
+        v->failed = true;
+    }
+    c->stream_offset = offset;
+    c->stream = wire_read_rest(v, &c->stream_len);
+}
+
+static void get_ack(struct wire_reader *v, struct cell_content *c)
+{
+    if (c->has_ack) {
+        v->failed = true;
+    }
+    c->has_ack = true;
+    c->ack = wire_read_u32(v);
+}
+
+static void get_report(struct wire_reader *v, struct cell_content *c)
+{
+    if (c->has_report) {
+        v->failed = true;
+    }
+    c->has_report = true;
+    c->report.highest_ctr = wire_read_u64(v);
+    c->report.held_ms = wire_read_u16(v);
+    c->report.received = wire_read_u32(v);
+    c->report.jitter_ms = wire_read_u16(v);
+    c->report.playout_ms = wire_read_u16(v);
+}
+
+static void get_padding(struct wire_reader *r)
+{
+    size_t len;
+    const uint8_t *rest = wire_read_rest(r, &len);
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) {
+        any |= rest[i];
+    }
+    if (any != 0) {
+        r->failed = true;
+    }
+}
+
+static void get_item(struct wire_reader *r, struct cell_content *c)
+{
+    uint8_t type = wire_read_u8(r);
+    if (type == CELL_PADDING) {
+        get_padding(r);
+        return;
+    }
+    size_t len;
+    const uint8_t *value = wire_read_vec8(r, ITEM_VALUE_MAX_BYTES, &len);
+    struct wire_reader v = wire_reader(value, len);
+    switch (type) {
+    case CELL_VOICE:
+        get_voice(&v, c);
+        break;
+    case CELL_EARLIER:
+        get_earlier(&v, c);
+        break;
+    case CELL_STREAM:
+        get_stream(&v, c);
+        break;
+    case CELL_ACK:
+        get_ack(&v, c);
+        break;
+    case CELL_REPORT:
+        get_report(&v, c);
+        break;
+    default:
+        v.failed = true;
+    }
+    if (!wire_reader_done(&v)) {
+        r->failed = true;
+    }
+}
+
+int cell_decode(struct cell_content *c, const uint8_t *data, size_t len)
+{
+    struct wire_reader r = wire_reader(data, len);
+    struct cell_content got = {0};
+    while (!r.failed && r.left > 0) {
+        get_item(&r, &got);
+    }
+    if (r.failed) {
+        return SOTTO_EPARSE;
+    }
+    *c = got;
+    return 0;
+}
