@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Media: SFrame, cells, the stream of control bytes inside cells, Opus, and playout.
+// Audio is 48 kHz, mono, signed 16 bit everywhere.
+#ifndef SOTTO_MEDIA_H
+#define SOTTO_MEDIA_H
+
+#include <sotto/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SOTTO_SAMPLE_RATE 48000
+#define SOTTO_TICK_MS 20
+#define SOTTO_TICK_NS (SOTTO_TICK_MS * SOTTO_NS_PER_MS)
+#define SOTTO_FRAME_SAMPLES (SOTTO_SAMPLE_RATE / 1000 * SOTTO_TICK_MS) // 960
+#define SOTTO_VOICE_BITRATE 24000
+#define SOTTO_VOICE_PACKET_BYTES 60 // Opus CBR, 24 kbit/s, 20 ms
+#define SOTTO_CELL_BYTES 160
+
+// ---- SFrame (RFC 9605), suite 5: AES_256_GCM_SHA512_128 ---------------------------------------
+
+#define SOTTO_SFRAME_TAG_BYTES 16
+#define SOTTO_SFRAME_HEADER_MAX_BYTES 17
+
+struct sotto_sframe_key; // keys derived from one base key and KID (§4.4.2); opaque
+
+int sotto_sframe_key_new(struct sotto_sframe_key **out, const uint8_t *base_key, size_t base_len,
+                         uint64_t kid, const struct sotto_env *env);
+void sotto_sframe_key_free(struct sotto_sframe_key *k);
+uint64_t sotto_sframe_key_kid(const struct sotto_sframe_key *k);
+// Header for (kid, ctr), §4.3: bytes written (1..17) or SOTTO_ESPACE; and back: header bytes or
+// SOTTO_EPARSE (non-minimal encodings too).
+int sotto_sframe_header_encode(uint8_t *out, size_t cap, uint64_t kid, uint64_t ctr);
+int sotto_sframe_header_decode(const uint8_t *data, size_t len, uint64_t *kid, uint64_t *ctr);
+// header || ciphertext || tag: bytes written. The caller never repeats a ctr under one key.
+int sotto_sframe_seal(struct sotto_sframe_key *k, uint64_t ctr, const uint8_t *metadata,
+                      size_t metadata_len, const uint8_t *plain, size_t len, uint8_t *out,
+                      size_t cap);
+// Plaintext bytes written, or SOTTO_EPARSE, SOTTO_EAUTH (also: other kid), SOTTO_ESPACE.
+int sotto_sframe_open(struct sotto_sframe_key *k, const uint8_t *metadata, size_t metadata_len,
+                      const uint8_t *data, size_t len, uint8_t *out, size_t cap, uint64_t *ctr);
+
+// ---- Opus ---------------------------------------------------------------------------------------
+
+// Constant bitrate, no DTX: every packet has SOTTO_VOICE_PACKET_BYTES whatever is said.
+struct sotto_voice_encoder;
+struct sotto_voice_decoder;
+
+int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto_env *env);
+void sotto_voice_encoder_free(struct sotto_voice_encoder *e); // wipes
+// Exactly SOTTO_FRAME_SAMPLES in, SOTTO_VOICE_PACKET_BYTES out. 0 or SOTTO_ECRYPTO-range error.
+int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES],
+                       uint8_t out[SOTTO_VOICE_PACKET_BYTES]);
+int sotto_voice_decoder_new(struct sotto_voice_decoder **out, const struct sotto_env *env);
+void sotto_voice_decoder_free(struct sotto_voice_decoder *d);
+// packet NULL: conceal one frame. Always fills pcm (silence on SOTTO_EPARSE).
+int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, size_t len,
+                       int16_t pcm[SOTTO_FRAME_SAMPLES]);
+
+// ---- playout: jitter buffer and concealment --------------------------------------------------
+
+// Plain: starts SOTTO_PLAYOUT_TARGET_FRAMES behind the first frame, conceals what is missing,
+// drops what is late, shortens when it has grown. One frame out for each tick of the consumer.
+struct sotto_playout;
+
+#define SOTTO_PLAYOUT_CAPACITY_FRAMES 64  // newest minus oldest; older frames are dropped
+#define SOTTO_PLAYOUT_TARGET_FRAMES 2
+#define SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES 10 // then silence
+
+struct sotto_playout_stats {
+    uint64_t received, played, concealed, late, duplicate, skipped;
+    uint32_t depth_frames;   // buffered now
+    uint32_t jitter_us;      // RFC 3550 §6.4.1
+};
+
+int sotto_playout_new(struct sotto_playout **out, const struct sotto_env *env);
+void sotto_playout_free(struct sotto_playout *p); // wipes
+// Packet of tick `tick` (any order, duplicates welcome; arrival time in now). Copies.
+// 0, SOTTO_EREPLAY (duplicate or too late), SOTTO_EPARSE (no valid length).
+int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+                      sotto_ns now);
+// The next frame; always fills pcm. Returns true if it holds received sound (not concealed, not
+// the silence before the first packet).
+bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now);
+void sotto_playout_reset(struct sotto_playout *p); // after hold or a long outage
+void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

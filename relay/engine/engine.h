@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The relay's engine: lines, numbers (by the hash of their dial token only), circuits, meeting
+// places, limits. No sockets, no clock, no threads: the daemon and the simulator drive it.
+// It sees opaque flights and cells and keeps none of them.
+#ifndef SOTTO_RELAY_ENGINE_H
+#define SOTTO_RELAY_ENGINE_H
+
+#include <sotto/base.h>
+
+#include "engine/store.h"
+#include "wire/link.h"
+
+struct relay_engine;
+struct relay_conn; // one device's connection
+
+#define RELAY_CONNS_MAX 20000
+#define RELAY_CIRCUITS_MAX 20000
+#define RELAY_CIRCUITS_PER_CONN_MAX 16
+#define RELAY_DEVICES_PER_LINE_MAX 8
+#define RELAY_PLACES_MAX 1000
+#define RELAY_PLACE_NS (600 * SOTTO_NS_PER_S)        // a meeting place waits ten minutes
+#define RELAY_RING_NS (90 * SOTTO_NS_PER_S)          // a circuit without a cell ends after this
+#define RELAY_CIRCUIT_GRACE_NS (45 * SOTTO_NS_PER_S) // unused: a circuit dies with a connection
+#define RELAY_SIGNALS_PER_CIRCUIT_MAX 64             // flights through one circuit
+#define RELAY_SIGNAL_BYTES_MAX 262144
+#define RELAY_LOGIN_NS (10 * SOTTO_NS_PER_S)         // HELLO must come within this
+
+struct relay_limits { // token buckets; 0 means the default
+    uint32_t dials_per_number_per_minute;   // 20
+    uint32_t dials_per_address_per_minute;  // 60: unknown tokens count four times
+    uint32_t meets_per_address_per_minute;  // 20
+    uint32_t registers_per_address_per_minute; // 10
+    uint32_t cells_per_circuit_per_second;  // 120 each way (burst 240)
+    uint32_t numbers_per_line;              // 1000
+};
+
+// Called from inside the engine's functions; they must not call back into the engine.
+struct relay_output {
+    // Data is borrowed for the call. Return false if the connection cannot take it (queue full):
+    // the engine then closes that connection.
+    bool (*message)(void *conn_user, const uint8_t *msg, size_t len, void *user);
+    void (*datagram)(void *conn_user, const uint8_t *data, size_t len, void *user);
+    // The engine ends this connection; it has forgotten it. No relay_conn_closed follows.
+    void (*close)(void *conn_user, enum link_code why, void *user);
+    void *user;
+};
+
+struct relay_config {
+    char origin[LINK_ORIGIN_MAX_BYTES + 1]; // "host:port" that devices sign to
+    struct relay_limits limits;
+    struct relay_store *store; // borrowed
+    struct relay_output output;
+};
+
+int relay_engine_new(struct relay_engine **out, const struct relay_config *cfg,
+                     const struct sotto_env *env);
+void relay_engine_free(struct relay_engine *e); // tells nobody; call relay_engine_stop before
+// Sends CLOSE(SHUTDOWN) on every circuit; new requests are refused from here on.
+void relay_engine_stop(struct relay_engine *e, struct sotto_now now);
+
+// 0, SOTTO_ELIMIT, SOTTO_ENOMEM.
+int relay_conn_open(struct relay_engine *e, struct relay_conn **out, void *conn_user,
+                    const uint8_t address_key[16], struct sotto_now now);
+// Bytes from the device. SOTTO_OK, or an error after which the engine has already closed the
+// connection through output.close (do not use `c` again).
+int relay_conn_message(struct relay_engine *e, struct relay_conn *c, const uint8_t *msg,
+                       size_t len, struct sotto_now now);
+// A datagram: forwarded or dropped, never an error for the connection. The hot path: no
+// allocation, no lookup beyond the connection's own circuit table.
+void relay_conn_datagram(struct relay_engine *e, struct relay_conn *c, const uint8_t *data,
+                         size_t len, struct sotto_now now);
+void relay_conn_closed(struct relay_engine *e, struct relay_conn *c, struct sotto_now now);
+
+sotto_ns relay_engine_expiry(const struct relay_engine *e);
+void relay_engine_handle_expiry(struct relay_engine *e, struct sotto_now now);
+
+// The operator withdrew a line: closes its connections and circuits.
+void relay_engine_drop_line(struct relay_engine *e, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                            struct sotto_now now);
+
+struct relay_stats {
+    uint64_t conns, lines_online, circuits, places, dials, dials_unavailable, dials_offline,
+        dials_limited, cells_forwarded, cells_dropped, signals_forwarded, registers, logins,
+        logins_denied, protocol_errors;
+};
+void relay_engine_stats(const struct relay_engine *e, struct relay_stats *out);
+
+#endif

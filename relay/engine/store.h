@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine asks of storage. One implementation on SQLite (relay/store), one in memory for
+// tests and the simulator (relay/store/memory.c). Each call is atomic and durable when it returns.
+#ifndef SOTTO_RELAY_STORE_H
+#define SOTTO_RELAY_STORE_H
+
+#include <sotto/base.h>
+
+#include "wire/link.h"
+
+struct relay_store_line {
+    uint8_t line_id[LINK_LINE_ID_BYTES];
+    uint8_t key[LINK_KEY_MAX_BYTES]; // SPKI DER
+    size_t key_len;
+    int64_t created_unix_s;
+};
+
+struct relay_store_number {
+    uint8_t token_hash[LINK_TOKEN_HASH_BYTES];
+    uint8_t line_id[LINK_LINE_ID_BYTES];
+    int64_t expires_unix_s; // 0 never
+    uint32_t calls_left;    // LINK_CALLS_UNLIMITED
+};
+
+// All return 0 or: SOTTO_ENOTFOUND, SOTTO_EEXIST, SOTTO_EFULL (disk full), SOTTO_EIO, SOTTO_ELIMIT.
+struct relay_store {
+    // Consumes the invitation and makes the line in one transaction.
+    // ENOTFOUND: invitation unknown, used or expired. EEXIST: the line is there already: if it is
+    // the same key the engine treats it as done (a device that crashed before it heard the OK).
+    int (*line_register)(struct relay_store *s, const uint8_t invite[LINK_INVITE_BYTES],
+                         const struct relay_store_line *line, int64_t now_unix_s);
+    int (*line_get)(struct relay_store *s, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                    struct relay_store_line *out);
+    int (*invite_check)(struct relay_store *s, const uint8_t invite[LINK_INVITE_BYTES],
+                        int64_t now_unix_s);
+    // Makes or changes. EEXIST: the hash belongs to another line. ELIMIT: over numbers_max.
+    int (*number_put)(struct relay_store *s, const struct relay_store_number *n,
+                      uint32_t numbers_max);
+    // Only the owner's; ENOTFOUND otherwise.
+    int (*number_remove)(struct relay_store *s, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
+                         const uint8_t line_id[LINK_LINE_ID_BYTES]);
+    int (*number_get)(struct relay_store *s, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
+                      struct relay_store_number *out);
+};
+
+#endif
