@@ -231,9 +231,9 @@ recipe_openssl() {
     # Fast constant-time P-256, P-384 and P-521 in C need 128-bit integers and little endian.
     case $(dpkg --print-architecture) in amd64 | arm64 | ppc64el | riscv64) flags+=(enable-ec_nistp_64_gcc_128) ;; esac
     cd "$src"
+    # These flags end up in the library as a string: no paths in them, and no -g, which has some.
     ./Configure --prefix=/usr --libdir=lib --openssldir=/etc/ssl "${flags[@]}" \
-        -O2 -g1 -fPIC -fstack-protector-strong -ffunction-sections -fdata-sections \
-        -D_FORTIFY_SOURCE=2 -ffile-prefix-map="$src"=openssl
+        -O2 -fPIC -fstack-protector-strong -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2
     make -j"$jobs" build_libs
     make DESTDIR="$work/openssl-dest" install_dev
     mv "$work/openssl-dest/usr" "$out"
@@ -254,7 +254,7 @@ recipe_opus() {
     done
     ./configure --prefix=/usr --disable-shared --enable-static --with-pic \
         --enable-dred --enable-deep-plc --enable-osce --disable-doc --disable-extra-programs \
-        CFLAGS="-O2 -g1 -fstack-protector-strong -ffunction-sections -fdata-sections -ffile-prefix-map=$src=opus"
+        CFLAGS='-O2 -fstack-protector-strong -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2'
     make -j"$jobs"
     make DESTDIR="$work/opus-dest" install
     mv "$work/opus-dest/usr" "$out"
