@@ -211,7 +211,8 @@ enum sotto_event_type {
     SOTTO_EVENT_LINE_REPLACED,  // another device of the line now rings
     SOTTO_EVENT_CLOCK,          // clock_offset_s: our wall clock minus the relay's, if over 1 hour
     SOTTO_EVENT_RESULT,         // request, code (0: done)
-    SOTTO_EVENT_CALL_STATE,     // call, state, end; query sotto_device_call_info for the rest
+    SOTTO_EVENT_CALL_STATE,     // call, state, end; query sotto_device_call_info for the rest;
+                                // other: with SOTTO_END_GLARE the call that goes on instead, or 0
     SOTTO_EVENT_CALL_INCOMING,  // call, label: ring now (RINGING); waiting: another call is active
     SOTTO_EVENT_CALL_SECURE,    // call: both confirmed; words are there
     SOTTO_EVENT_CALL_VERIFIED,  // call, flag: contact is (no longer) verified
@@ -223,7 +224,8 @@ enum sotto_event_type {
     SOTTO_EVENT_NUMBER_LEAKED,  // token_hash, label, fingerprint of the stranger: tell the owner
     SOTTO_EVENT_NUMBER_CHANGED, // token_hash: calls left changed; already re-published
     SOTTO_EVENT_EXCHANGE_MET,   // the other one is there
-    SOTTO_EVENT_EXCHANGE_WORDS, // words (ours to read aloud), choices (theirs to pick)
+    SOTTO_EVENT_EXCHANGE_WORDS, // read_aloud: two words for our user to say; choices: the user picks
+                                // the two words heard from the other person
     SOTTO_EVENT_EXCHANGE_DONE,  // peer_link, fingerprint
     SOTTO_EVENT_EXCHANGE_FAILED,// error: SOTTO_ETIMEOUT nobody came, SOTTO_EAUTH words differ, ...
 };
@@ -232,6 +234,7 @@ struct sotto_event {
     enum sotto_event_type type;
     unsigned link;
     uint32_t call;
+    uint32_t other;
     uint32_t request;
     int code;
     int error;
@@ -244,8 +247,8 @@ struct sotto_event {
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
     struct sotto_fingerprint fingerprint;
     struct sotto_relay_address relay;
-    struct sotto_words words;
-    struct sotto_words choices[SOTTO_EXCHANGE_CHOICES];
+    char read_aloud[SOTTO_WORDS_TEXT_BYTES];
+    char choices[SOTTO_EXCHANGE_CHOICES][SOTTO_WORDS_TEXT_BYTES];
     struct sotto_number_link peer_link;
 };
 // True and fills out if there is one.
