@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every subcommand; each is in the file cmd_NAME.c. commands.c puts them in order.
+#ifndef SOTTO_CLI_COMMANDS_H
+#define SOTTO_CLI_COMMANDS_H
+
+#include "cli.h"
+
+extern const struct command cmd_init;
+extern const struct command cmd_id;
+extern const struct command cmd_number;
+extern const struct command cmd_contact;
+extern const struct command cmd_log;
+extern const struct command cmd_status;
+extern const struct command cmd_doctor;
+extern const struct command cmd_passphrase;
+extern const struct command cmd_completion;
+
+#endif
