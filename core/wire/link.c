@@ -24,6 +24,7 @@ enum field {
     TOKEN_HASH,
     INVITE,
     PLACE,
+    TICKET,
     KEY,
     SIGNATURE,
     FLIGHT,
@@ -49,12 +50,14 @@ static const struct layout layouts[] = {
     {LINK_PING, {PING, END}},
     {LINK_PONG, {PING, END}},
     {LINK_INVITE_CHECK, {REQUEST, INVITE, END}},
+    {LINK_RESUME, {REQUEST, CIRCUIT, TICKET, END}},
     {LINK_WELCOME, {VERSION, CHALLENGE, TIME, END}},
     {LINK_OK, {REQUEST, END}},
     {LINK_FAILED, {REQUEST, CODE, END}},
     {LINK_INCOMING, {CIRCUIT, TOKEN_HASH, FLIGHT, END}},
     {LINK_MET, {CIRCUIT, ROLE, END}},
     {LINK_REPLACED, {END}},
+    {LINK_TICKET, {CIRCUIT, TICKET, END}},
 };
 
 static const struct layout *layout_of(unsigned type)
@@ -149,6 +152,8 @@ static int put_field(struct wire_writer *w, const struct link_message *m, enum f
         return put_fixed(w, m->invite, LINK_INVITE_BYTES);
     case PLACE:
         return put_fixed(w, m->place, LINK_PLACE_BYTES);
+    case TICKET:
+        return put_fixed(w, m->ticket, LINK_TICKET_BYTES);
     case KEY:
         return put_vector(w, m->key, m->key_len, 1, LINK_KEY_MAX_BYTES);
     case SIGNATURE:
@@ -248,6 +253,9 @@ static void get_field(struct wire_reader *r, struct link_message *m, enum field 
         break;
     case PLACE:
         m->place = wire_read_view(r, LINK_PLACE_BYTES);
+        break;
+    case TICKET:
+        m->ticket = wire_read_view(r, LINK_TICKET_BYTES);
         break;
     case KEY:
         m->key = get_vector(r, 1, LINK_KEY_MAX_BYTES, &m->key_len);

@@ -15,6 +15,7 @@
 #define LINK_TOKEN_HASH_BYTES 32    // SHA-256 of the token: all that the relay keeps
 #define LINK_INVITE_BYTES 16
 #define LINK_PLACE_BYTES 32         // meeting place of an exchange
+#define LINK_TICKET_BYTES 16        // resumes one side of a circuit on another connection
 #define LINK_KEY_MAX_BYTES 4096     // line public key, SPKI DER (ML-DSA-87: about 2614 bytes)
 #define LINK_SIGNATURE_MAX_BYTES 5120 // ML-DSA-87: 4627 bytes
 #define LINK_ORIGIN_MAX_BYTES 255   // "host:port" as the device addresses the relay
@@ -23,7 +24,9 @@
 
 // One direction each. `request` is chosen by the device and comes back in OK or FAILED.
 // Circuit identifiers belong to one connection: the device chooses even ones (DIAL, MEET), the
-// relay odd ones (INCOMING).
+// relay odd ones (INCOMING). A circuit outlives its connection for 45 seconds: each side gets a
+// TICKET once the circuit is there (DIAL, INCOMING, MEET), and with RESUME goes on from another
+// connection; meanwhile cells to it are lost, and a SIGNAL to it ends the circuit.
 enum link_type {
     // device -> relay
     LINK_HELLO = 0x01,         // version
@@ -38,6 +41,7 @@ enum link_type {
     LINK_PING = 0x0a,          // opaque u64 (both directions), answered by PONG
     LINK_PONG = 0x0b,
     LINK_INVITE_CHECK = 0x0c,  // request, invite: OK or FAILED, changes nothing
+    LINK_RESUME = 0x0d,        // request, circuit (new, even), ticket: this side goes on from here
     // relay -> device
     LINK_WELCOME = 0x81,       // version, challenge, relay's clock (unix seconds)
     LINK_OK = 0x82,            // request
@@ -45,6 +49,7 @@ enum link_type {
     LINK_INCOMING = 0x84,      // circuit, token hash, first flight
     LINK_MET = 0x85,           // circuit, role (0: you are TLS client, 1: server)
     LINK_REPLACED = 0x86,      // another device of this line now rings instead of this one
+    LINK_TICKET = 0x87,        // circuit, ticket: the circuit is there; what RESUME will want
 };
 
 enum link_login_flags { LINK_LOGIN_RING = 1 }; // send INCOMING to this connection
@@ -86,6 +91,7 @@ struct link_message {
     const uint8_t *token_hash; // LINK_TOKEN_HASH_BYTES
     const uint8_t *invite;     // LINK_INVITE_BYTES
     const uint8_t *place;      // LINK_PLACE_BYTES
+    const uint8_t *ticket;     // LINK_TICKET_BYTES
     const uint8_t *key;
     size_t key_len;
     const uint8_t *signature;
