@@ -13,25 +13,32 @@
 struct relay_engine;
 struct relay_conn; // one device's connection
 
-#define RELAY_CONNS_MAX 20000
-#define RELAY_CIRCUITS_MAX 20000
-#define RELAY_CIRCUITS_PER_CONN_MAX 16
-#define RELAY_DEVICES_PER_LINE_MAX 8
-#define RELAY_PLACES_MAX 1000
-#define RELAY_PLACE_NS (600 * SOTTO_NS_PER_S)        // a meeting place waits ten minutes
-#define RELAY_RING_NS (90 * SOTTO_NS_PER_S)          // a circuit without a cell ends after this
-#define RELAY_CIRCUIT_GRACE_NS (45 * SOTTO_NS_PER_S) // unused: a circuit dies with a connection
-#define RELAY_SIGNALS_PER_CIRCUIT_MAX 64             // flights through one circuit
-#define RELAY_SIGNAL_BYTES_MAX 262144
-#define RELAY_LOGIN_NS (10 * SOTTO_NS_PER_S)         // HELLO must come within this
+#define RELAY_CONNS_MAX               20000
+#define RELAY_CIRCUITS_MAX            20000
+#define RELAY_CIRCUITS_PER_CONN_MAX   16
+#define RELAY_DEVICES_PER_LINE_MAX    8
+#define RELAY_PLACES_MAX              1000
+#define RELAY_PLACE_NS                (600 * SOTTO_NS_PER_S) // a meeting place waits ten minutes
+#define RELAY_RING_NS                 (90 * SOTTO_NS_PER_S) // a circuit without a cell ends after this
+#define RELAY_PLACES_PER_ADDRESS_MAX  32                    // further MEETs get CLOSE(LIMIT)
+#define RELAY_CIRCUIT_GRACE_NS        (45 * SOTTO_NS_PER_S) // to RESUME a circuit on a new connection
+#define RELAY_SIGNALS_PER_CIRCUIT_MAX 64     // flights, both ways; one more ends it: LIMIT
+#define RELAY_SIGNAL_BYTES_MAX        262144 // their bytes; the same
+#define RELAY_LOGIN_NS                (10 * SOTTO_NS_PER_S) // HELLO must come within this
+#define RELAY_LOGIN_FAILURES_MAX      3    // refused LOGINs, then the connection ends
+#define RELAY_MESSAGES_BURST          2048 // one connection's; beyond: it ends, LIMIT
+#define RELAY_MESSAGES_PER_S          64
+#define RELAY_WRITES_PER_LINE_PER_S   16 // changes of numbers; burst: numbers_per_line
+#define RELAY_UNKNOWN_TOKEN_COST      4  // dials that one at an unusable number counts
+#define RELAY_ORIGINS_MAX             8
 
-struct relay_limits { // token buckets; 0 means the default
-    uint32_t dials_per_number_per_minute;   // 20
-    uint32_t dials_per_address_per_minute;  // 60: unknown tokens count four times
-    uint32_t meets_per_address_per_minute;  // 20
+struct relay_limits {                          // token buckets; 0 means the default
+    uint32_t dials_per_number_per_minute;      // 20
+    uint32_t dials_per_address_per_minute;     // 60: unknown tokens count four times
+    uint32_t meets_per_address_per_minute;     // 20
     uint32_t registers_per_address_per_minute; // 10
-    uint32_t cells_per_circuit_per_second;  // 120 each way (burst 240)
-    uint32_t numbers_per_line;              // 1000
+    uint32_t cells_per_circuit_per_second;     // 120 each way (burst 240)
+    uint32_t numbers_per_line;                 // 1000
 };
 
 // Called from inside the engine's functions; they must not call back into the engine.
@@ -47,30 +54,39 @@ struct relay_output {
 
 struct relay_config {
     char origin[LINK_ORIGIN_MAX_BYTES + 1]; // "host:port" that devices sign to
+    // Further names under which devices reach this relay.
+    char more_origins[RELAY_ORIGINS_MAX - 1][LINK_ORIGIN_MAX_BYTES + 1];
+    size_t more_origin_count;
     struct relay_limits limits;
     struct relay_store *store; // borrowed
     struct relay_output output;
 };
 
+// 0, SOTTO_ENOMEM, or SOTTO_EINVAL (no store, an output missing, no origin, too many origins).
 int relay_engine_new(struct relay_engine **out, const struct relay_config *cfg,
                      const struct sotto_env *env);
 void relay_engine_free(struct relay_engine *e); // tells nobody; call relay_engine_stop before
 // Sends CLOSE(SHUTDOWN) on every circuit; new requests are refused from here on.
 void relay_engine_stop(struct relay_engine *e, struct sotto_now now);
+// Takes effect from the next request on; what was used up stays used up.
+void relay_engine_set_limits(struct relay_engine *e, const struct relay_limits *limits);
 
-// 0, SOTTO_ELIMIT, SOTTO_ENOMEM.
+// The engine says nothing until the device's HELLO. address_key stands for the peer's address in
+// the rate limits. 0, SOTTO_ELIMIT (RELAY_CONNS_MAX, or stopping), SOTTO_ENOMEM: nothing was made.
 int relay_conn_open(struct relay_engine *e, struct relay_conn **out, void *conn_user,
                     const uint8_t address_key[16], struct sotto_now now);
 // Bytes from the device. SOTTO_OK, or an error after which the engine has already closed the
 // connection through output.close (do not use `c` again).
-int relay_conn_message(struct relay_engine *e, struct relay_conn *c, const uint8_t *msg,
-                       size_t len, struct sotto_now now);
+int relay_conn_message(struct relay_engine *e, struct relay_conn *c, const uint8_t *msg, size_t len,
+                       struct sotto_now now);
 // A datagram: forwarded or dropped, never an error for the connection. The hot path: no
 // allocation, no lookup beyond the connection's own circuit table.
 void relay_conn_datagram(struct relay_engine *e, struct relay_conn *c, const uint8_t *data,
                          size_t len, struct sotto_now now);
+// The connection is gone; `c` is freed. Its circuits wait RELAY_CIRCUIT_GRACE_NS for a RESUME.
 void relay_conn_closed(struct relay_engine *e, struct relay_conn *c, struct sotto_now now);
 
+// When handle_expiry wants to be called next; SOTTO_NEVER.
 sotto_ns relay_engine_expiry(const struct relay_engine *e);
 void relay_engine_handle_expiry(struct relay_engine *e, struct sotto_now now);
 
@@ -81,7 +97,7 @@ void relay_engine_drop_line(struct relay_engine *e, const uint8_t line_id[LINK_L
 struct relay_stats {
     uint64_t conns, lines_online, circuits, places, dials, dials_unavailable, dials_offline,
         dials_limited, cells_forwarded, cells_dropped, signals_forwarded, registers, logins,
-        logins_denied, protocol_errors;
+        logins_denied, protocol_errors, resumes, meets;
 };
 void relay_engine_stats(const struct relay_engine *e, struct relay_stats *out);
 
