@@ -46,6 +46,8 @@ enum sotto_session_state {
 #define SOTTO_SESSION_TIMEOUT_NS (15 * SOTTO_NS_PER_S) // from _new to CONFIRMED
 #define SOTTO_SESSION_MESSAGE_MAX_BYTES 4096
 #define SOTTO_SESSION_BINDING_BYTES 32
+#define SOTTO_SESSION_PURPOSE_MAX_BYTES 32 // without the NUL; at least 1
+#define SOTTO_SESSION_QUEUE_MAX_BYTES 65536 // sent but not yet taken by _write
 
 struct sotto_session_config {
     enum sotto_role role;
@@ -65,21 +67,33 @@ int sotto_session_new(struct sotto_session **out, const struct sotto_session_con
 // Wipes all keys.
 void sotto_session_free(struct sotto_session *s);
 
-// One sealed flight from the peer. 0; SOTTO_EAUTH (does not open under the seal, is a reflection,
-// replay or out of order: dropped, the session is unchanged); SOTTO_ELIMIT, SOTTO_EPROTO,
-// SOTTO_EPEER, SOTTO_EPROOF, SOTTO_ESUITE: the session is now FAILED.
-// With SOTTO_EPEER sotto_session_peer still gives the fingerprint the peer proved (if it did).
+// One sealed flight from the peer. Returns 0, or one of
+//   SOTTO_EAUTH   does not open under the seal, is a reflection, a replay or out of order: dropped,
+//                 the session is unchanged
+//   SOTTO_ESTATE  the session is already FAILED: dropped
+//   SOTTO_EPEER, SOTTO_EPROOF, SOTTO_ESUITE, SOTTO_EPROTO, SOTTO_ELIMIT, SOTTO_ETIMEOUT,
+//   SOTTO_EREFUSED (the peer refused), SOTTO_ECLOSED (the peer closed after CONFIRMED),
+//   SOTTO_ENOMEM, SOTTO_ECRYPTO: the session is now FAILED; _write may have a last flight for the
+//                 peer.
+// With SOTTO_EPEER sotto_session_peer still gives the fingerprint the peer proved, if it did: a
+// callee always learns it; a caller that knows whom to expect stops before it shows its own
+// identity, and so before the other side has proven anything.
 int sotto_session_read(struct sotto_session *s, const uint8_t *flight, size_t len, sotto_ns now);
-// The next sealed flight to send: bytes written, 0 if there is none, SOTTO_ESPACE.
+// The next sealed flight to send: bytes written, 0 if there is none, SOTTO_ESPACE (nothing is lost;
+// SOTTO_FLIGHT_MAX_BYTES are always enough). Call it until it gives 0. SOTTO_ELIMIT, SOTTO_ECRYPTO:
+// the session is now FAILED.
 int sotto_session_write(struct sotto_session *s, uint8_t *out, size_t cap, sotto_ns now);
-// Local policy has accepted the peer shown by sotto_session_peer. SOTTO_ESTATE if not CHECKING.
+// Local policy has accepted the peer shown by sotto_session_peer. 0; SOTTO_ESTATE if not CHECKING;
+// SOTTO_ETIMEOUT, SOTTO_ECRYPTO: the session is now FAILED.
 int sotto_session_confirm(struct sotto_session *s, sotto_ns now);
-// Ends it; a following _write gives the last flight that tells the peer, if any can be sent.
+// Ends it, FAILED with SOTTO_EREFUSED, or SOTTO_ECLOSED if it was CONFIRMED; a following _write
+// gives the last flight that tells the peer, if any can be sent.
 void sotto_session_refuse(struct sotto_session *s);
 
 enum sotto_session_state sotto_session_state(const struct sotto_session *s);
 int sotto_session_error(const struct sotto_session *s); // why FAILED, else 0
-sotto_ns sotto_session_expiry(const struct sotto_session *s); // SOTTO_NEVER once CONFIRMED
+// SOTTO_NEVER once CONFIRMED or FAILED.
+sotto_ns sotto_session_expiry(const struct sotto_session *s);
 // After the expiry the session is FAILED with SOTTO_ETIMEOUT.
 void sotto_session_handle_expiry(struct sotto_session *s, sotto_ns now);
 
@@ -97,8 +111,12 @@ int sotto_session_binding(const struct sotto_session *s,
 int sotto_session_media_key(const struct sotto_session *s, enum sotto_role sender,
                             struct sotto_secret *out);
 
-// Application messages inside the session once CONFIRMED (used by the exchange). _send queues;
-// the bytes leave by _write. _receive: bytes written, 0 if none is there.
+// Application messages of 1 to SOTTO_SESSION_MESSAGE_MAX_BYTES inside the session once CONFIRMED
+// (used by the exchange), in order. _send queues; the bytes leave by _write. 0, SOTTO_ESTATE,
+// SOTTO_EINVAL (length), SOTTO_ELIMIT (SOTTO_SESSION_QUEUE_MAX_BYTES wait already), SOTTO_ECRYPTO.
+// _receive: bytes written, 0 if none is there, SOTTO_ESPACE (the message stays), SOTTO_ESTATE. Take
+// all after each _read: more than one flight of them is too many, SOTTO_ELIMIT. What came before
+// the peer closed in good order (SOTTO_ECLOSED) can still be received.
 int sotto_session_send(struct sotto_session *s, const uint8_t *msg, size_t len);
 int sotto_session_receive(struct sotto_session *s, uint8_t *out, size_t cap);
 
