@@ -16,28 +16,36 @@ extern "C" {
 #define SOTTO_FRAME_SAMPLES (SOTTO_SAMPLE_RATE / 1000 * SOTTO_TICK_MS) // 960
 #define SOTTO_VOICE_BITRATE 24000
 #define SOTTO_VOICE_PACKET_BYTES 60 // Opus CBR, 24 kbit/s, 20 ms
+#define SOTTO_VOICE_PACKET_MAX_BYTES 143 // of a peer: what a cell can hold
 #define SOTTO_CELL_BYTES 160
 
 // ---- SFrame (RFC 9605), suite 5: AES_256_GCM_SHA512_128 ---------------------------------------
 
 #define SOTTO_SFRAME_TAG_BYTES 16
 #define SOTTO_SFRAME_HEADER_MAX_BYTES 17
+#define SOTTO_SFRAME_BASE_KEY_MAX_BYTES 64
+#define SOTTO_SFRAME_PLAIN_MAX_BYTES 1024
+#define SOTTO_SFRAME_METADATA_MAX_BYTES 1024
 
 struct sotto_sframe_key; // keys derived from one base key and KID (§4.4.2); opaque
 
+// 0, SOTTO_EINVAL (no base key, or longer than the limit), SOTTO_ENOMEM, SOTTO_ECRYPTO.
 int sotto_sframe_key_new(struct sotto_sframe_key **out, const uint8_t *base_key, size_t base_len,
                          uint64_t kid, const struct sotto_env *env);
-void sotto_sframe_key_free(struct sotto_sframe_key *k);
+void sotto_sframe_key_free(struct sotto_sframe_key *k); // wipes; NULL is ignored
 uint64_t sotto_sframe_key_kid(const struct sotto_sframe_key *k);
 // Header for (kid, ctr), §4.3: bytes written (1..17) or SOTTO_ESPACE; and back: header bytes or
 // SOTTO_EPARSE (non-minimal encodings too).
 int sotto_sframe_header_encode(uint8_t *out, size_t cap, uint64_t kid, uint64_t ctr);
 int sotto_sframe_header_decode(const uint8_t *data, size_t len, uint64_t *kid, uint64_t *ctr);
-// header || ciphertext || tag: bytes written. The caller never repeats a ctr under one key.
+// header || ciphertext || tag: bytes written, or SOTTO_ESPACE, SOTTO_EINVAL (longer than the limits
+// above), SOTTO_ECRYPTO. The caller never repeats a ctr under one key. `out` and `plain` do not
+// overlap.
 int sotto_sframe_seal(struct sotto_sframe_key *k, uint64_t ctr, const uint8_t *metadata,
                       size_t metadata_len, const uint8_t *plain, size_t len, uint8_t *out,
                       size_t cap);
-// Plaintext bytes written, or SOTTO_EPARSE, SOTTO_EAUTH (also: other kid), SOTTO_ESPACE.
+// Plaintext bytes written, or SOTTO_EPARSE, SOTTO_EAUTH (also: other kid), SOTTO_ESPACE,
+// SOTTO_EINVAL, SOTTO_ECRYPTO. `out` receives nothing that did not authenticate.
 int sotto_sframe_open(struct sotto_sframe_key *k, const uint8_t *metadata, size_t metadata_len,
                       const uint8_t *data, size_t len, uint8_t *out, size_t cap, uint64_t *ctr);
 
@@ -54,30 +62,36 @@ int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FR
                        uint8_t out[SOTTO_VOICE_PACKET_BYTES]);
 int sotto_voice_decoder_new(struct sotto_voice_decoder **out, const struct sotto_env *env);
 void sotto_voice_decoder_free(struct sotto_voice_decoder *d);
-// packet NULL: conceal one frame. Always fills pcm (silence on SOTTO_EPARSE).
+// packet NULL: conceal one frame. Always fills pcm (silence on SOTTO_EPARSE: not Opus, or not of
+// exactly one frame's duration).
 int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, size_t len,
                        int16_t pcm[SOTTO_FRAME_SAMPLES]);
 
 // ---- playout: jitter buffer and concealment --------------------------------------------------
 
-// Plain: starts SOTTO_PLAYOUT_TARGET_FRAMES behind the first frame, conceals what is missing,
-// drops what is late, shortens when it has grown. One frame out for each tick of the consumer.
+// Plain: starts one tick after the first frame came, conceals what is missing, drops what is late,
+// grows when it runs dry (frames that come after all are not lost), shortens when it has grown. One
+// frame out for each tick of the consumer, whose clock is its own. Without jitter a frame waits
+// 20 to 40 ms, never more than 240 ms (core/media/playout_policy.h).
 struct sotto_playout;
 
-#define SOTTO_PLAYOUT_CAPACITY_FRAMES 64  // newest minus oldest; older frames are dropped
-#define SOTTO_PLAYOUT_TARGET_FRAMES 2
+#define SOTTO_PLAYOUT_CAPACITY_FRAMES 64 // a frame this far ahead begins anew
+#define SOTTO_PLAYOUT_TARGET_FRAMES 2    // buffered when a frame is asked for, that one included
 #define SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES 10 // then silence
 
 struct sotto_playout_stats {
     uint64_t received, played, concealed, late, duplicate, skipped;
     uint32_t depth_frames;   // buffered now
     uint32_t jitter_us;      // RFC 3550 §6.4.1
+    uint32_t delay_us;       // from a frame's arrival to its playing, smoothed
 };
 
+// 0, SOTTO_ENOMEM, SOTTO_ECRYPTO (Opus failed).
 int sotto_playout_new(struct sotto_playout **out, const struct sotto_env *env);
 void sotto_playout_free(struct sotto_playout *p); // wipes
 // Packet of tick `tick` (any order, duplicates welcome; arrival time in now). Copies.
-// 0, SOTTO_EREPLAY (duplicate or too late), SOTTO_EPARSE (no valid length).
+// 0, SOTTO_EREPLAY (duplicate or too late), SOTTO_EPARSE (length 0 or above
+// SOTTO_VOICE_PACKET_MAX_BYTES, or an absurd tick): drop.
 int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
                       sotto_ns now);
 // The next frame; always fills pcm. Returns true if it holds received sound (not concealed, not
