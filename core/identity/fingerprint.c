@@ -32,7 +32,10 @@ int sotto_fingerprint_from_keys(struct sotto_fingerprint *out, const uint8_t *ml
     wire_write_vec16(&w, ed25519_spki, ed25519_len);
 
     uint8_t digest[DIGEST_SHA512_BYTES];
-    digest_sha512(preimage, w.len, digest);
+    int rc = digest_sha512(preimage, w.len, digest);
+    if (rc < 0) {
+        return rc;
+    }
     memcpy(out->bytes, digest, sizeof out->bytes);
     return 0;
 }

@@ -81,11 +81,16 @@ void sotto_line_id_from_public(const uint8_t *spki, size_t len, uint8_t out[SOTT
 
 // Where a relay is and how to know it.
 struct sotto_relay_address {
-    char host[SOTTO_HOST_MAX_BYTES + 1];
-    uint16_t port;
+    char host[SOTTO_HOST_MAX_BYTES + 1]; // lower case
+    uint16_t port;                       // never 0
     bool pinned;
     uint8_t pin[SOTTO_PIN_BYTES];
 };
+
+// "host:port", the port always there, an IPv6 address in brackets: what REGISTER and LOGIN sign.
+// Characters, or SOTTO_EINVAL if host or port are not valid (or too long together).
+#define SOTTO_ORIGIN_TEXT_BYTES 256
+int sotto_relay_origin(const struct sotto_relay_address *a, char out[SOTTO_ORIGIN_TEXT_BYTES]);
 
 // What is in a number's link: all that a caller needs. Secret as a whole.
 //   https://HOST[:PORT]/#<base64url of the payload>      (port left out when 443)
@@ -186,26 +191,41 @@ struct sotto_vault;
 #define SOTTO_VAULT_HEADER_BYTES 128  // fixed size of the wrapped key with its parameters
 #define SOTTO_VAULT_OVERHEAD_BYTES 28 // nonce (12) + tag (16) per blob
 
+#define SOTTO_VAULT_BLOB_MAX_BYTES (16 * 1024 * 1024) // plaintext of one blob
+#define SOTTO_VAULT_PASSPHRASE_MAX_BYTES 1024
+// Bounds of the cost, for making a vault as well as for opening one.
+#define SOTTO_VAULT_MEMORY_MIN_KIB 8192
+#define SOTTO_VAULT_MEMORY_MAX_KIB 1048576
+#define SOTTO_VAULT_PASSES_MIN 1
+#define SOTTO_VAULT_PASSES_MAX 16
+
 struct sotto_vault_cost {
     uint32_t memory_kib, passes; // RFC 9106 §4: 65536 KiB, 3 passes by default
 };
 // passphrase NULL or empty: no passphrase; the key is wrapped under an empty one at the least
-// cost, and the header says so.
+// cost, and the header says so. SOTTO_EINVAL (passphrase too long, cost out of bounds),
+// SOTTO_ENOMEM, SOTTO_ECRYPTO; header is unchanged on failure.
 int sotto_vault_create(struct sotto_vault **out, const char *passphrase,
                        const struct sotto_vault_cost *cost /* NULL: default */,
                        uint8_t header[SOTTO_VAULT_HEADER_BYTES], const struct sotto_env *env);
-// SOTTO_EPASSPHRASE, SOTTO_EPARSE (header damaged; costs are bounded), SOTTO_ENOMEM.
+// SOTTO_EPASSPHRASE (or the wrapped key is damaged: one cannot tell), SOTTO_EPARSE (not a header,
+// or its costs are out of bounds), SOTTO_ENOMEM.
 int sotto_vault_open(struct sotto_vault **out, const char *passphrase,
                      const uint8_t header[SOTTO_VAULT_HEADER_BYTES], const struct sotto_env *env);
+// false also for what is not a header.
 bool sotto_vault_header_has_passphrase(const uint8_t header[SOTTO_VAULT_HEADER_BYTES]);
+// Another passphrase for the same master key; errors as _create. The old header still opens the
+// vault: the caller destroys it.
 int sotto_vault_rewrap(struct sotto_vault *v, const char *new_passphrase,
                        const struct sotto_vault_cost *cost,
                        uint8_t header[SOTTO_VAULT_HEADER_BYTES]);
 void sotto_vault_free(struct sotto_vault *v);
-// Random 96-bit nonce per blob. Bytes written (len + SOTTO_VAULT_OVERHEAD_BYTES) or error.
+// Random 96-bit nonce per blob. Bytes written (len + SOTTO_VAULT_OVERHEAD_BYTES), SOTTO_ELIMIT
+// (longer than SOTTO_VAULT_BLOB_MAX_BYTES), SOTTO_ESPACE, SOTTO_ECRYPTO. Buffers may not overlap.
 int sotto_vault_seal(struct sotto_vault *v, const void *name, size_t name_len,
                      const uint8_t *plain, size_t len, uint8_t *out, size_t cap);
-// Bytes written or SOTTO_EAUTH (damaged, or under another name), SOTTO_ESPACE.
+// Bytes written or SOTTO_EAUTH (damaged, or under another name; out is then zeroed as far as it
+// was written), SOTTO_ESPACE, SOTTO_ECRYPTO.
 int sotto_vault_open_blob(struct sotto_vault *v, const void *name, size_t name_len,
                           const uint8_t *sealed, size_t len, uint8_t *out, size_t cap);
 
