@@ -16,19 +16,19 @@
 struct runner;
 struct store;
 
-#define RUNNER_QUIT_MS 3000    // how long runner_quit waits for the other side and the relay
+#define RUNNER_QUIT_MS      3000 // how long runner_quit waits for the other side and the relay
 #define RUNNER_DETAIL_BYTES 256
 
 // What became of the microphone or the loudspeaker; RUNNER_AUDIO_* of on_audio.
 enum runner_audio {
-    RUNNER_MIC_STARTED,     // at_ns: the first sample that can be sent was taken then
+    RUNNER_MIC_STARTED, // at_ns: the first sample that can be sent was taken then
     RUNNER_MIC_STOPPED,
     RUNNER_MIC_END,         // the file is over (and is not looped): silence from here
     RUNNER_MIC_FAILED,      // text: what the user is told; the call goes on with silence
     RUNNER_SPEAKER_STARTED, // at_ns: the first sample was played or written then
     RUNNER_SPEAKER_STOPPED,
-    RUNNER_SPEAKER_FAILED,  // text
-    RUNNER_AUDIO_CHANGED,   // text: another device is used from here on
+    RUNNER_SPEAKER_FAILED, // text
+    RUNNER_AUDIO_CHANGED,  // text: another device is used from here on
 };
 
 struct runner_options {
@@ -46,15 +46,15 @@ struct runner_options {
     void (*on_pause)(void *user);
     void *user;
 
-    bool ring;              // be rung: log in at home and stay; links are tried for ever
+    bool ring; // be rung: log in at home and stay; links are tried for ever
     enum sotto_suite suite;
-    const char *mic;        // see audio.h; NULL: silence
-    const char *speaker;    // see audio.h; NULL: none
-    bool mic_loop;          // a file microphone starts again at its end
-    bool echo;              // what is heard goes back; mic and speaker are not used
-    const char *ca_file;    // PEM file instead of the system's certificates; NULL
+    const char *mic;     // see audio.h; NULL: silence
+    const char *speaker; // see audio.h; NULL: none
+    bool mic_loop;       // a file microphone starts again at its end
+    bool echo;           // what is heard goes back; mic and speaker are not used
+    const char *ca_file; // PEM file instead of the system's certificates; NULL
     bool force_websocket;
-    bool no_signals;        // leave SIGINT and SIGTERM alone
+    bool no_signals; // leave SIGINT and SIGTERM alone
 };
 
 // The device has the identity, line and book of `store`, borrowed; opt is copied, strings too.
