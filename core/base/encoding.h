@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BASE32_TEXT_BYTES(len) (((len) * 8 + 4) / 5)
-#define BASE64URL_TEXT_BYTES(len) (((len) * 8 + 5) / 6)
+#define BASE32_TEXT_BYTES(len)    (((len)*8 + 4) / 5)
+#define BASE64URL_TEXT_BYTES(len) (((len)*8 + 5) / 6)
 
 // Writes the text and a NUL; capitals for base32. Characters without the NUL, or SOTTO_ESPACE.
 int base32_encode(const uint8_t *data, size_t len, char *out, size_t cap);

@@ -8,8 +8,8 @@
 
 // The buffer holds blocks from start to end, each a host-order u32 length and its bytes. When the
 // tail has no room, they move to the front if half the buffer is free there, else the buffer
-// doubles: each byte is moved a constant number of times on average, and the buffer stays below four
-// times the limit.
+// doubles: each byte is moved a constant number of times on average, and the buffer stays below
+// four times the limit.
 
 #define CAP_FIRST_BYTES 256
 

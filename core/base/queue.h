@@ -9,8 +9,8 @@
 
 // What each block counts against the limit beyond its own bytes.
 #define QUEUE_BLOCK_OVERHEAD_BYTES 4
-#define QUEUE_KEPT_BYTES 1024
-#define QUEUE_LIMIT_MAX_BYTES (UINT32_MAX / 16)
+#define QUEUE_KEPT_BYTES           1024
+#define QUEUE_LIMIT_MAX_BYTES      (UINT32_MAX / 16)
 
 struct queue {
     const struct sotto_env *env;

@@ -5,8 +5,8 @@
 
 #include <sotto/base.h>
 
-#define AEAD_NONCE_BYTES 12
-#define AEAD_TAG_BYTES 16
+#define AEAD_NONCE_BYTES   12
+#define AEAD_TAG_BYTES     16
 #define AEAD_LEN_MAX_BYTES (UINT32_C(1) << 30) // of plaintext and of associated data
 
 struct aead_ad {

@@ -11,8 +11,8 @@
 // A code is a number and two words, "7-harbour-violet": 99 * 2^22 of them. It needs to be good for
 // one meeting of ten minutes only; whoever guesses or overhears it is found out by the words.
 #define NUMBER_MAX 99
-#define WORDS 2
-#define SALT "sotto exchange v1"
+#define WORDS      2
+#define SALT       "sotto exchange v1"
 
 // A number, the longest words with a dash before each, NUL.
 _Static_assert(2 + WORDS * (1 + WORDLIST_WORD_MAX_BYTES) + 1 <= SOTTO_CODE_TEXT_BYTES, "code fits");

@@ -9,10 +9,10 @@
 #include "wire/cursor.h"
 
 #define CONTEXT "sotto identity v1"
-#define PREIMAGE_MAX_BYTES                                                                         \
+#define PREIMAGE_MAX_BYTES \
     (sizeof CONTEXT + 2 + IDENTITY_MLDSA_SPKI_MAX_BYTES + 2 + IDENTITY_ED25519_SPKI_BYTES)
 
-#define TEXT_CHARS BASE32_TEXT_BYTES(SOTTO_FINGERPRINT_BYTES)
+#define TEXT_CHARS  BASE32_TEXT_BYTES(SOTTO_FINGERPRINT_BYTES)
 #define GROUP_CHARS 4
 _Static_assert(TEXT_CHARS % GROUP_CHARS == 0, "whole groups");
 _Static_assert(TEXT_CHARS + TEXT_CHARS / GROUP_CHARS == SOTTO_FINGERPRINT_TEXT_BYTES,

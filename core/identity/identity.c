@@ -11,8 +11,8 @@
 
 // Export: magic, ML-DSA-87 seed, Ed25519 seed, fingerprint. Both key pairs follow from their seeds
 // (FIPS 204 Algorithm 6, RFC 8032 §5.1.5); the fingerprint shows damage.
-#define MAGIC "sottoid1"
-#define MAGIC_BYTES 8
+#define MAGIC        "sottoid1"
+#define MAGIC_BYTES  8
 #define EXPORT_BYTES (MAGIC_BYTES + 2 * SOTTO_SECRET_BYTES + SOTTO_FINGERPRINT_BYTES)
 
 struct sotto_identity {
@@ -30,8 +30,8 @@ struct seeds {
 static EVP_PKEY *ed25519_from_seed(const struct sotto_secret *seed)
 {
     ERR_set_mark();
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed->bytes,
-                                                    sizeof seed->bytes);
+    EVP_PKEY *key =
+        EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed->bytes, sizeof seed->bytes);
     ERR_pop_to_mark();
     return key;
 }
@@ -124,7 +124,8 @@ int sotto_identity_export(const struct sotto_identity *id, uint8_t *out, size_t 
     }
     struct seeds seeds;
     int rc = SOTTO_ECRYPTO;
-    if (mldsa_seed(id->mldsa, &seeds.mldsa) == 0 && ed25519_seed(id->ed25519, &seeds.ed25519) == 0) {
+    if (mldsa_seed(id->mldsa, &seeds.mldsa) == 0 &&
+        ed25519_seed(id->ed25519, &seeds.ed25519) == 0) {
         struct wire_writer w = wire_writer(out, cap);
         wire_write_bytes(&w, MAGIC, MAGIC_BYTES);
         wire_write_bytes(&w, seeds.mldsa.bytes, sizeof seeds.mldsa.bytes);

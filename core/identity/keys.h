@@ -7,8 +7,8 @@
 #include <sotto/identity.h>
 
 #define IDENTITY_MLDSA_SPKI_MAX_BYTES 4096
-#define IDENTITY_MLDSA_SPKI_BYTES 2614 // ML-DSA-87 (RFC 9881)
-#define IDENTITY_ED25519_SPKI_BYTES 44 // RFC 8410
+#define IDENTITY_MLDSA_SPKI_BYTES     2614 // ML-DSA-87 (RFC 9881)
+#define IDENTITY_ED25519_SPKI_BYTES   44   // RFC 8410
 
 // Borrowed; valid as long as the identity.
 EVP_PKEY *identity_mldsa(const struct sotto_identity *id);

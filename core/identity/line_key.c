@@ -9,8 +9,8 @@
 #include "wire/cursor.h"
 
 // Export: magic, ML-DSA-87 seed, line id (which shows damage).
-#define MAGIC "sottoln1"
-#define MAGIC_BYTES 8
+#define MAGIC        "sottoln1"
+#define MAGIC_BYTES  8
 #define EXPORT_BYTES (MAGIC_BYTES + SOTTO_SECRET_BYTES + SOTTO_LINE_ID_BYTES)
 
 struct sotto_line_key {

@@ -6,8 +6,8 @@
 #include <openssl/evp.h>
 #include <sotto/base.h>
 
-#define MLDSA_PUBLIC_BYTES 2592
-#define MLDSA_SPKI_BYTES 2614 // RFC 9881: the one DER encoding
+#define MLDSA_PUBLIC_BYTES    2592
+#define MLDSA_SPKI_BYTES      2614 // RFC 9881: the one DER encoding
 #define MLDSA_SIGNATURE_BYTES 4627
 
 // The key that FIPS 204 ML-DSA.KeyGen_internal makes of this seed; the seed alone is what is

@@ -23,17 +23,17 @@ static bool in_ranges(const struct range *ranges, size_t count, int32_t c)
 static bool is_forbidden(int32_t c)
 {
     static const struct range ranges[] = {
-        {0x0000, 0x001f},     // C0 controls
-        {0x007f, 0x009f},     // delete, C1 controls
-        {0x061c, 0x061c},     // Arabic letter mark
-        {0x200e, 0x200f},     // directional marks
-        {0x2028, 0x202e},     // line, paragraph; directional embeddings and overrides
-        {0x2060, 0x206f},     // word joiner, invisible operators, directional isolates
-        {0xfeff, 0xfeff},     // byte order mark
-        {0xfff0, 0xfffb},     // unassigned specials, interlinear annotation
-        {0xfffe, 0xffff},     // noncharacters
-        {0xe0000, 0xe0fff},   // tags
-        {0xf0000, 0x10ffff},  // private planes
+        {0x0000, 0x001f},    // C0 controls
+        {0x007f, 0x009f},    // delete, C1 controls
+        {0x061c, 0x061c},    // Arabic letter mark
+        {0x200e, 0x200f},    // directional marks
+        {0x2028, 0x202e},    // line, paragraph; directional embeddings and overrides
+        {0x2060, 0x206f},    // word joiner, invisible operators, directional isolates
+        {0xfeff, 0xfeff},    // byte order mark
+        {0xfff0, 0xfffb},    // unassigned specials, interlinear annotation
+        {0xfffe, 0xffff},    // noncharacters
+        {0xe0000, 0xe0fff},  // tags
+        {0xf0000, 0x10ffff}, // private planes
     };
     return in_ranges(ranges, sizeof ranges / sizeof ranges[0], c);
 }
@@ -42,10 +42,10 @@ static bool is_forbidden(int32_t c)
 static bool is_blank(int32_t c)
 {
     static const struct range ranges[] = {
-        {0x0020, 0x0020}, {0x00a0, 0x00a0}, {0x00ad, 0x00ad}, {0x034f, 0x034f}, {0x115f, 0x1160},
-        {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200d}, {0x202f, 0x202f},
-        {0x205f, 0x205f}, {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
-        {0xffa0, 0xffa0},
+        {0x0020, 0x0020}, {0x00a0, 0x00a0}, {0x00ad, 0x00ad}, {0x034f, 0x034f},
+        {0x115f, 0x1160}, {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
+        {0x2000, 0x200d}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x2800, 0x2800},
+        {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xffa0, 0xffa0},
     };
     return in_ranges(ranges, sizeof ranges / sizeof ranges[0], c);
 }

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LABEL_MAX_BYTES 63       // RFC 1035 §2.3.4
-#define IPV6_TEXT_MAX_BYTES 45   // with an IPv4 tail
-#define IPV6_COLONS_MIN 2
-#define IPV6_COLONS_MAX 8        // "1:2:3:4:5:6:7::"
-#define PORT_DIGITS_MAX 5
+#define LABEL_MAX_BYTES     63 // RFC 1035 §2.3.4
+#define IPV6_TEXT_MAX_BYTES 45 // with an IPv4 tail
+#define IPV6_COLONS_MIN     2
+#define IPV6_COLONS_MAX     8 // "1:2:3:4:5:6:7::"
+#define PORT_DIGITS_MAX     5
 
 static bool is_digit(char c)
 {
@@ -126,8 +126,8 @@ int relay_authority_format(const struct sotto_relay_address *a, bool always_port
         snprintf(port, sizeof port, ":%u", (unsigned)a->port);
     }
     char text[RELAY_AUTHORITY_TEXT_BYTES];
-    int len = snprintf(text, sizeof text, "%s%s%s%s", ipv6 ? "[" : "", a->host, ipv6 ? "]" : "",
-                       port);
+    int len =
+        snprintf(text, sizeof text, "%s%s%s%s", ipv6 ? "[" : "", a->host, ipv6 ? "]" : "", port);
     // What the parser would not give back is not written.
     struct sotto_relay_address again;
     if (len < 0 || relay_authority_parse(&again, text, (size_t)len) < 0 || again.port != a->port ||

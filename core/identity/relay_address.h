@@ -5,7 +5,7 @@
 
 #include <sotto/identity.h>
 
-#define RELAY_PORT_DEFAULT 443
+#define RELAY_PORT_DEFAULT         443
 // "[" host "]" ":" port, NUL.
 #define RELAY_AUTHORITY_TEXT_BYTES (SOTTO_HOST_MAX_BYTES + 2 + 6 + 1)
 

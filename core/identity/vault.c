@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sotto/identity.h>
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "identity/aead.h"
+#include "identity/argon2id.h"
 #include "wire/cursor.h"
 
 // Header:
-//   magic[8] "sottov1\0", u32 flags (1: has a passphrase), u32 memory KiB, u32 passes, u32 lanes (1),
-//   salt[16], nonce[12], wrapped master key[32], tag[16], zeros
+//   magic[8] "sottov1\0", flags u32 (1: has a passphrase),
+//   Argon2id: memory u32 (KiB), passes u32, lanes u32 (1), salt[16],
+//   AES-256-GCM: nonce[12], wrapped master key[32], tag[16],
+//   zeros
 // All before the nonce is the wrapping's associated data.
-#define MAGIC "sottov1"
-#define MAGIC_BYTES 8
+#define MAGIC           "sottov1"
+#define MAGIC_BYTES     8
 #define FLAG_PASSPHRASE 1U
-#define LANES 1
-#define SALT_BYTES 16
-#define AD_BYTES (MAGIC_BYTES + 4 * 4 + SALT_BYTES)
-#define WRAPPED_BYTES (SOTTO_SECRET_BYTES + AEAD_TAG_BYTES)
-#define USED_BYTES (AD_BYTES + AEAD_NONCE_BYTES + WRAPPED_BYTES)
+#define SALT_BYTES      16
+#define AD_BYTES        (MAGIC_BYTES + 4 * 4 + SALT_BYTES)
+#define WRAPPED_BYTES   (SOTTO_SECRET_BYTES + AEAD_TAG_BYTES)
+#define USED_BYTES      (AD_BYTES + AEAD_NONCE_BYTES + WRAPPED_BYTES)
 _Static_assert(USED_BYTES <= SOTTO_VAULT_HEADER_BYTES, "header fits");
 _Static_assert(SOTTO_VAULT_OVERHEAD_BYTES == AEAD_NONCE_BYTES + AEAD_TAG_BYTES, "blob overhead");
 
-// RFC 9106 §4, second recommended option, but one lane, since one thread computes it.
+// RFC 9106 §4, second recommended option, but in one lane, since one thread computes it.
 static const struct sotto_vault_cost default_cost = {.memory_kib = 65536, .passes = 3};
-// Without a passphrase there is nothing to guess. 8 KiB is Argon2's own least.
-static const struct sotto_vault_cost least_cost = {.memory_kib = 8, .passes = 1};
+// Without a passphrase there is nothing to guess.
+static const struct sotto_vault_cost least_cost = {
+    .memory_kib = ARGON2ID_MEMORY_MIN_KIB,
+    .passes = SOTTO_VAULT_PASSES_MIN,
+};
 
 struct sotto_vault {
     const struct sotto_env *env;
@@ -61,7 +62,7 @@ static bool cost_allowed(const struct sotto_vault_cost *c)
 
 static bool header_allowed(const struct header *h)
 {
-    if ((h->flags & ~FLAG_PASSPHRASE) != 0 || h->lanes != LANES) {
+    if ((h->flags & ~FLAG_PASSPHRASE) != 0 || h->lanes != ARGON2ID_LANES) {
         return false;
     }
     if (!has_passphrase(h)) {
@@ -112,32 +113,6 @@ static int header_read(struct header *out, const uint8_t data[SOTTO_VAULT_HEADER
     return 0;
 }
 
-// Argon2id of the passphrase. With parameters in range only memory can be missing: SOTTO_ENOMEM.
-static int wrapping_key(struct sotto_secret *out, const char *passphrase, const struct header *h)
-{
-    union {
-        const char *in;
-        char *out;
-    } pass = {.in = passphrase}; // OSSL_PARAM takes no const; nothing is written through it
-    struct header p = *h;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PASSWORD, pass.out, strlen(passphrase)),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, p.salt, sizeof p.salt),
-        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_MEMCOST, &p.cost.memory_kib),
-        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ITER, &p.cost.passes),
-        OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_LANES, &p.lanes),
-        OSSL_PARAM_construct_end(),
-    };
-    ERR_set_mark();
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "ARGON2ID", NULL);
-    EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-    bool done = ctx != NULL && EVP_KDF_derive(ctx, out->bytes, sizeof out->bytes, params) == 1;
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    ERR_pop_to_mark();
-    return done ? 0 : SOTTO_ENOMEM;
-}
-
 static struct aead_ad parameters(const struct header *h, uint8_t buf[AD_BYTES])
 {
     struct wire_writer w = wire_writer(buf, AD_BYTES);
@@ -161,7 +136,7 @@ static int wrap(const struct sotto_vault *v, const char *passphrase,
     if (rc < 0) {
         return rc;
     }
-    struct header h = {.lanes = LANES, .cost = least_cost};
+    struct header h = {.lanes = ARGON2ID_LANES, .cost = least_cost};
     if (passphrase[0] != '\0') {
         h.flags = FLAG_PASSPHRASE;
         h.cost = cost != NULL ? *cost : default_cost;
@@ -174,7 +149,7 @@ static int wrap(const struct sotto_vault *v, const char *passphrase,
 
     struct sotto_secret key;
     uint8_t ad[AD_BYTES];
-    rc = wrapping_key(&key, passphrase, &h);
+    rc = argon2id(&key, passphrase, h.salt, sizeof h.salt, &h.cost);
     if (rc == 0) {
         rc = aead_seal(&key, h.nonce, parameters(&h, ad), v->master.bytes, sizeof v->master.bytes,
                        h.wrapped);
@@ -190,7 +165,7 @@ static int unwrap(struct sotto_vault *v, const char *passphrase, const struct he
 {
     struct sotto_secret key;
     uint8_t ad[AD_BYTES];
-    int rc = wrapping_key(&key, passphrase, h);
+    int rc = argon2id(&key, passphrase, h->salt, sizeof h->salt, &h->cost);
     if (rc == 0) {
         rc = aead_open(&key, h->nonce, parameters(h, ad), h->wrapped, sizeof h->wrapped,
                        v->master.bytes);
@@ -271,8 +246,8 @@ void sotto_vault_free(struct sotto_vault *v)
     }
 }
 
-int sotto_vault_seal(struct sotto_vault *v, const void *name, size_t name_len,
-                     const uint8_t *plain, size_t len, uint8_t *out, size_t cap)
+int sotto_vault_seal(struct sotto_vault *v, const void *name, size_t name_len, const uint8_t *plain,
+                     size_t len, uint8_t *out, size_t cap)
 {
     if (len > SOTTO_VAULT_BLOB_MAX_BYTES) {
         return SOTTO_ELIMIT;
@@ -302,7 +277,7 @@ int sotto_vault_open_blob(struct sotto_vault *v, const void *name, size_t name_l
         return SOTTO_ESPACE;
     }
     struct aead_ad ad = {.data = name, .len = name_len};
-    int rc = aead_open(&v->master, sealed, ad, sealed + AEAD_NONCE_BYTES, len - AEAD_NONCE_BYTES,
-                       out);
+    int rc =
+        aead_open(&v->master, sealed, ad, sealed + AEAD_NONCE_BYTES, len - AEAD_NONCE_BYTES, out);
     return rc < 0 ? rc : (int)(len - SOTTO_VAULT_OVERHEAD_BYTES);
 }

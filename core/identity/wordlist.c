@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The English word list of BIP-39 (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt),
-// by Marek Palatinus, Pavol Rusnak, Aaron Voisine and Sean Bowe; taken from the npm package
+// The English word list of BIP-39
+// (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt), by Marek Palatinus, Pavol
+// Rusnak, Aaron Voisine and Sean Bowe; taken from the npm package
 // @scure/bip39 2.4.0, copyright (c) 2022 Patricio Palladino, Paul Miller (paulmillr.com). Sorted;
 // each word is known by its first four letters. Its lines have the SHA-256
 // 2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda.

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#define WORDLIST_BITS 11
-#define WORDLIST_COUNT (1 << WORDLIST_BITS)
+#define WORDLIST_BITS           11
+#define WORDLIST_COUNT          (1 << WORDLIST_BITS)
 #define WORDLIST_WORD_MAX_BYTES 8
 
 // Sorted, lower case ASCII.

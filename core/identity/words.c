@@ -8,7 +8,7 @@
 #include "identity/wordlist.h"
 #include "wire/cursor.h"
 
-_Static_assert(SOTTO_WORDS_COUNT * (WORDLIST_WORD_MAX_BYTES + 1) <= SOTTO_WORDS_TEXT_BYTES,
+_Static_assert(SOTTO_WORDS_COUNT *(WORDLIST_WORD_MAX_BYTES + 1) <= SOTTO_WORDS_TEXT_BYTES,
                "four of the longest words, three spaces, NUL");
 
 #define CHOICES_MIN 2

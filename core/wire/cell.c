@@ -4,7 +4,7 @@
 #include <sotto/base.h>
 #include <string.h>
 
-#define REPORT_BYTES 18
+#define REPORT_BYTES CELL_REPORT_BYTES
 #define ITEM_VALUE_MAX_BYTES UINT8_MAX
 
 // ---- encoding ---------------------------------------------------------------------------------

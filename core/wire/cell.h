@@ -7,9 +7,9 @@
 
 #include "wire/cursor.h"
 
-#define CELL_BYTES 160             // on the circuit
+#define CELL_BYTES               160 // on the circuit
 #define CELL_PLAINTEXT_MAX_BYTES 143 // 160 - SFrame's smallest header (1) - tag (16)
-#define CELL_EARLIER_MAX 4         // redundant frames in one cell
+#define CELL_EARLIER_MAX         4   // redundant frames in one cell
 
 enum cell_item {
     CELL_PADDING = 0,
@@ -20,13 +20,14 @@ enum cell_item {
     CELL_REPORT = 5,  // what this side receives; see struct cell_report
 };
 
-// Item CELL_REPORT, 18 bytes.
+#define CELL_REPORT_BYTES 18
+// Item CELL_REPORT.
 struct cell_report {
-    uint64_t highest_ctr;    // newest cell counter received
-    uint16_t held_ms;        // how long ago that was, at sending: the peer gets the round trip
-    uint32_t received;       // cells received so far
-    uint16_t jitter_ms;      // RFC 3550 §6.4.1, milliseconds
-    uint16_t playout_ms;     // present playout delay
+    uint64_t highest_ctr; // newest cell counter received
+    uint16_t held_ms;     // how long ago that was, at sending: the peer gets the round trip
+    uint32_t received;    // cells received so far
+    uint16_t jitter_ms;   // RFC 3550 §6.4.1, milliseconds
+    uint16_t playout_ms;  // present playout delay
 };
 
 struct cell_content {
@@ -47,7 +48,7 @@ struct cell_content {
     struct cell_report report;
 };
 
-#define CELL_ITEM_OVERHEAD 2
+#define CELL_ITEM_OVERHEAD   2
 #define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
 // Writes exactly `size` bytes (items and padding) and returns size. SOTTO_ESPACE if the items do
 // not fit; SOTTO_EINVAL for content that cell_decode would refuse: an empty packet or stream piece,

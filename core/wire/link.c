@@ -91,7 +91,8 @@ static int put_fixed(struct wire_writer *w, const uint8_t *data, size_t len)
     return 0;
 }
 
-static int put_vector(struct wire_writer *w, const uint8_t *data, size_t len, size_t min, size_t max)
+static int put_vector(struct wire_writer *w, const uint8_t *data, size_t len, size_t min,
+                      size_t max)
 {
     if (len < min || len > max || (data == NULL && len > 0)) {
         return SOTTO_EINVAL;

@@ -6,21 +6,21 @@
 
 #include "wire/cursor.h"
 
-#define LINK_VERSION 1
-#define LINK_MESSAGE_MAX_BYTES 20480
-#define LINK_FLIGHT_MAX_BYTES 16384 // of the opaque bytes in DIAL, SIGNAL, INCOMING
-#define LINK_CHALLENGE_BYTES 32
-#define LINK_LINE_ID_BYTES 32       // SHA-256 of the line key's SubjectPublicKeyInfo (DER)
-#define LINK_TOKEN_BYTES 16         // dial token: in the number, shown to the relay when dialling
-#define LINK_TOKEN_HASH_BYTES 32    // SHA-256 of the token: all that the relay keeps
-#define LINK_INVITE_BYTES 16
-#define LINK_PLACE_BYTES 32         // meeting place of an exchange
-#define LINK_TICKET_BYTES 16        // resumes one side of a circuit on another connection
-#define LINK_KEY_MAX_BYTES 4096     // line public key, SPKI DER (ML-DSA-87: about 2614 bytes)
+#define LINK_VERSION             1
+#define LINK_MESSAGE_MAX_BYTES   20480
+#define LINK_FLIGHT_MAX_BYTES    16384 // of the opaque bytes in DIAL, SIGNAL, INCOMING
+#define LINK_CHALLENGE_BYTES     32
+#define LINK_LINE_ID_BYTES       32 // SHA-256 of the line key's SubjectPublicKeyInfo (DER)
+#define LINK_TOKEN_BYTES         16 // dial token: in the number, shown to the relay when dialling
+#define LINK_TOKEN_HASH_BYTES    32 // SHA-256 of the token: all that the relay keeps
+#define LINK_INVITE_BYTES        16
+#define LINK_PLACE_BYTES         32   // meeting place of an exchange
+#define LINK_TICKET_BYTES        16   // resumes one side of a circuit on another connection
+#define LINK_KEY_MAX_BYTES       4096 // line public key, SPKI DER (ML-DSA-87: about 2614 bytes)
 #define LINK_SIGNATURE_MAX_BYTES 5120 // ML-DSA-87: 4627 bytes
-#define LINK_ORIGIN_MAX_BYTES 255   // "host:port" as the device addresses the relay
-#define LINK_NUMBERS_PER_LIST 256
-#define LINK_CALLS_UNLIMITED UINT32_MAX
+#define LINK_ORIGIN_MAX_BYTES    255  // "host:port" as the device addresses the relay
+#define LINK_NUMBERS_PER_LIST    256
+#define LINK_CALLS_UNLIMITED     UINT32_MAX
 
 // One direction each. `request` is chosen by the device and comes back in OK or FAILED.
 // Circuit identifiers belong to one connection: the device chooses even ones (DIAL, MEET), the
@@ -29,10 +29,10 @@
 // connection; meanwhile cells to it are lost, and a SIGNAL to it ends the circuit.
 enum link_type {
     // device -> relay
-    LINK_HELLO = 0x01,         // version
-    LINK_REGISTER = 0x02,      // request, invite, line key, signature: makes a line
-    LINK_LOGIN = 0x03,         // request, line id, flags, signature: this device speaks for the line
-    LINK_NUMBER_PUT = 0x04,    // request, token hash, expires, calls left: make or change (idempotent)
+    LINK_HELLO = 0x01,      // version
+    LINK_REGISTER = 0x02,   // request, invite, line key, signature: makes a line
+    LINK_LOGIN = 0x03,      // request, line id, flags, signature: this device speaks for the line
+    LINK_NUMBER_PUT = 0x04, // request, token hash, expires, calls left: make or change (idempotent)
     LINK_NUMBER_REMOVE = 0x05, // request, token hash (idempotent)
     LINK_DIAL = 0x06,          // circuit, token, first flight
     LINK_MEET = 0x07,          // circuit, place: wait for, or join, the other party of an exchange
@@ -40,24 +40,26 @@ enum link_type {
     LINK_CLOSE = 0x09,         // circuit, reason (both directions)
     LINK_PING = 0x0a,          // opaque u64 (both directions), answered by PONG
     LINK_PONG = 0x0b,
-    LINK_INVITE_CHECK = 0x0c,  // request, invite: OK or FAILED, changes nothing
-    LINK_RESUME = 0x0d,        // request, circuit (new, even), ticket: this side goes on from here
+    LINK_INVITE_CHECK = 0x0c, // request, invite: OK or FAILED, changes nothing
+    LINK_RESUME = 0x0d,       // request, circuit (new, even), ticket: this side goes on from here
     // relay -> device
-    LINK_WELCOME = 0x81,       // version, challenge, relay's clock (unix seconds)
-    LINK_OK = 0x82,            // request
-    LINK_FAILED = 0x83,        // request, code
-    LINK_INCOMING = 0x84,      // circuit, token hash, first flight
-    LINK_MET = 0x85,           // circuit, role (0: you are TLS client, 1: server)
-    LINK_REPLACED = 0x86,      // another device of this line now rings instead of this one
-    LINK_TICKET = 0x87,        // circuit, ticket: the circuit is there; what RESUME will want
+    LINK_WELCOME = 0x81,  // version, challenge, relay's clock (unix seconds)
+    LINK_OK = 0x82,       // request
+    LINK_FAILED = 0x83,   // request, code
+    LINK_INCOMING = 0x84, // circuit, token hash, first flight
+    LINK_MET = 0x85,      // circuit, role (0: you are TLS client, 1: server)
+    LINK_REPLACED = 0x86, // another device of this line now rings instead of this one
+    LINK_TICKET = 0x87,   // circuit, ticket: the circuit is there; what RESUME will want
 };
 
-enum link_login_flags { LINK_LOGIN_RING = 1 }; // send INCOMING to this connection
+enum link_login_flags {
+    LINK_LOGIN_RING = 1, // send INCOMING to this connection
+};
 
 // Reasons of CLOSE and codes of FAILED.
 enum link_code {
     LINK_CODE_NONE = 0,        // closed in good order, no reason given
-    LINK_CODE_UNAVAILABLE = 1, // unknown, revoked, expired or used-up number: always this one answer
+    LINK_CODE_UNAVAILABLE = 1, // number unknown, revoked, expired, used up: one answer for all
     LINK_CODE_OFFLINE = 2,     // the number is good, no device of the line is connected
     LINK_CODE_LOST = 3,        // the other side's connection is gone
     LINK_CODE_LIMIT = 4,       // a limit is reached: try later
@@ -81,7 +83,7 @@ struct link_message {
     uint8_t code;  // CLOSE, FAILED
     uint32_t request;
     uint32_t circuit;
-    uint32_t calls_left; // NUMBER_PUT
+    uint32_t calls_left;     // NUMBER_PUT
     uint64_t expires_unix_s; // NUMBER_PUT; 0 never
     uint64_t time_unix_s;    // WELCOME
     uint64_t ping;
@@ -117,7 +119,7 @@ int link_login_tbs(uint8_t *out, size_t cap, const char *origin,
                    const uint8_t line_id[LINK_LINE_ID_BYTES], uint8_t flags);
 
 // Datagram: circuit (u32), cell (160 bytes).
-#define LINK_CELL_BYTES 160
+#define LINK_CELL_BYTES     160
 #define LINK_DATAGRAM_BYTES (4 + LINK_CELL_BYTES)
 void link_datagram_encode(uint8_t out[LINK_DATAGRAM_BYTES], uint32_t circuit,
                           const uint8_t cell[LINK_CELL_BYTES]);

@@ -61,8 +61,8 @@ const char *sotto_strerror(int error);
 // Monotonic nanoseconds. Only differences mean anything.
 typedef uint64_t sotto_ns;
 #define SOTTO_NS_PER_MS UINT64_C(1000000)
-#define SOTTO_NS_PER_S UINT64_C(1000000000)
-#define SOTTO_NEVER UINT64_MAX
+#define SOTTO_NS_PER_S  UINT64_C(1000000000)
+#define SOTTO_NEVER     UINT64_MAX
 
 // Both clocks, taken once by the caller, passed down. `unix_s` is used only for the terms of
 // numbers and for the book; nothing on the wire depends on it being right.

@@ -16,7 +16,7 @@ extern "C" {
 // must break both. Opaque; private keys are never copied out except by _export.
 struct sotto_identity;
 
-#define SOTTO_FINGERPRINT_BYTES 32
+#define SOTTO_FINGERPRINT_BYTES      32
 #define SOTTO_FINGERPRINT_TEXT_BYTES 65 // 13 groups of 4 base32 characters, with spaces and NUL
 // First 32 bytes of SHA-512 over "sotto identity v1" || u16 len || ML-DSA-87 SPKI DER || u16 len
 // || Ed25519 SPKI DER.
@@ -48,10 +48,10 @@ bool sotto_fingerprint_equal(const struct sotto_fingerprint *a, const struct sot
 // the relay learns nothing about the person.
 struct sotto_line_key;
 
-#define SOTTO_LINE_ID_BYTES 32          // SHA-256 of the key's SPKI DER
-#define SOTTO_LINE_PUBLIC_MAX_BYTES 4096
+#define SOTTO_LINE_ID_BYTES            32 // SHA-256 of the key's SPKI DER
+#define SOTTO_LINE_PUBLIC_MAX_BYTES    4096
 #define SOTTO_LINE_SIGNATURE_MAX_BYTES 5120
-#define SOTTO_LINE_KEY_MAX_BYTES 8192
+#define SOTTO_LINE_KEY_MAX_BYTES       8192
 
 int sotto_line_key_generate(struct sotto_line_key **out, const struct sotto_env *env);
 int sotto_line_key_export(const struct sotto_line_key *k, uint8_t *out, size_t cap);
@@ -71,13 +71,13 @@ void sotto_line_id_from_public(const uint8_t *spki, size_t len, uint8_t out[SOTT
 
 // ---- numbers and links ------------------------------------------------------------------------
 
-#define SOTTO_NAME_MAX_BYTES 64   // labels and display names, UTF-8 without NUL or controls
-#define SOTTO_HOST_MAX_BYTES 253  // DNS name or address literal, no brackets
-#define SOTTO_TOKEN_BYTES 16
+#define SOTTO_NAME_MAX_BYTES   64  // labels and display names, UTF-8 without NUL or controls
+#define SOTTO_HOST_MAX_BYTES   253 // DNS name or address literal, no brackets
+#define SOTTO_TOKEN_BYTES      16
 #define SOTTO_TOKEN_HASH_BYTES 32 // SHA-256 of the token
-#define SOTTO_PIN_BYTES 32        // SHA-256 of the relay certificate's SPKI DER
-#define SOTTO_INVITE_BYTES 16
-#define SOTTO_LINK_MAX_BYTES 768  // textual link with NUL
+#define SOTTO_PIN_BYTES        32 // SHA-256 of the relay certificate's SPKI DER
+#define SOTTO_INVITE_BYTES     16
+#define SOTTO_LINK_MAX_BYTES   768 // textual link with NUL
 
 // Where a relay is and how to know it.
 struct sotto_relay_address {
@@ -99,11 +99,11 @@ int sotto_relay_origin(const struct sotto_relay_address *a, char out[SOTTO_ORIGI
 //   host, port (u16) and all payload bytes before.
 struct sotto_number_link {
     struct sotto_relay_address relay;
-    uint8_t token[SOTTO_TOKEN_BYTES];     // names the number to the relay
-    struct sotto_secret secret;           // never shown to a relay
+    uint8_t token[SOTTO_TOKEN_BYTES]; // names the number to the relay
+    struct sotto_secret secret;       // never shown to a relay
     struct sotto_fingerprint callee;
-    int64_t expires_unix_s;               // 0 never
-    char name[SOTTO_NAME_MAX_BYTES + 1];  // what the owner calls himself; only what the link says
+    int64_t expires_unix_s;              // 0 never
+    char name[SOTTO_NAME_MAX_BYTES + 1]; // what the owner calls himself; only what the link says
 };
 
 // An invitation to make a line on a relay: kind 2, flags, [pin], invite, checksum.
@@ -141,14 +141,14 @@ struct sotto_number {
     struct sotto_secret secret;
     char label[SOTTO_NAME_MAX_BYTES + 1]; // for whom
     enum sotto_number_state state;
-    struct sotto_fingerprint bound;       // if BOUND (kept when REVOKED)
+    struct sotto_fingerprint bound; // if BOUND (kept when REVOKED)
     bool was_bound;
-    bool verified;                        // words compared with the bound identity
+    bool verified; // words compared with the bound identity
     int64_t created_unix_s, expires_unix_s /* 0 never */, last_used_unix_s, leaked_unix_s;
-    uint32_t calls_max;                   // SOTTO_CALLS_UNLIMITED
-    uint32_t calls_used;                  // calls answered
-    uint32_t leaks;                       // refused attempts with another key
-    struct sotto_fingerprint leaked_to;   // the last such key
+    uint32_t calls_max;                 // SOTTO_CALLS_UNLIMITED
+    uint32_t calls_used;                // calls answered
+    uint32_t leaks;                     // refused attempts with another key
+    struct sotto_fingerprint leaked_to; // the last such key
 };
 
 // Fresh random token and secret, state FRESH; label checked with sotto_name_check.
@@ -160,7 +160,7 @@ int sotto_number_check(const struct sotto_number *n, int64_t now_unix_s);
 
 // ---- words ------------------------------------------------------------------------------------
 
-#define SOTTO_WORDS_COUNT 4
+#define SOTTO_WORDS_COUNT      4
 #define SOTTO_WORDS_TEXT_BYTES 64
 // The short authentication string: 4 words of a 2048-word list out of 44 bits.
 struct sotto_words {
@@ -188,16 +188,16 @@ int sotto_code_derive(const char *text, uint8_t place[32], struct sotto_secret *
 // passphrase; each blob sealed under the master key with its name as associated data.
 struct sotto_vault;
 
-#define SOTTO_VAULT_HEADER_BYTES 128  // fixed size of the wrapped key with its parameters
-#define SOTTO_VAULT_OVERHEAD_BYTES 28 // nonce (12) + tag (16) per blob
+#define SOTTO_VAULT_HEADER_BYTES   128 // fixed size of the wrapped key with its parameters
+#define SOTTO_VAULT_OVERHEAD_BYTES 28  // nonce (12) + tag (16) per blob
 
-#define SOTTO_VAULT_BLOB_MAX_BYTES (16 * 1024 * 1024) // plaintext of one blob
+#define SOTTO_VAULT_BLOB_MAX_BYTES       (16 * 1024 * 1024) // plaintext of one blob
 #define SOTTO_VAULT_PASSPHRASE_MAX_BYTES 1024
 // Bounds of the cost, for making a vault as well as for opening one.
-#define SOTTO_VAULT_MEMORY_MIN_KIB 8192
-#define SOTTO_VAULT_MEMORY_MAX_KIB 1048576
-#define SOTTO_VAULT_PASSES_MIN 1
-#define SOTTO_VAULT_PASSES_MAX 16
+#define SOTTO_VAULT_MEMORY_MIN_KIB       8192
+#define SOTTO_VAULT_MEMORY_MAX_KIB       1048576
+#define SOTTO_VAULT_PASSES_MIN           1
+#define SOTTO_VAULT_PASSES_MAX           16
 
 struct sotto_vault_cost {
     uint32_t memory_kib, passes; // RFC 9106 §4: 65536 KiB, 3 passes by default
@@ -222,8 +222,8 @@ int sotto_vault_rewrap(struct sotto_vault *v, const char *new_passphrase,
 void sotto_vault_free(struct sotto_vault *v);
 // Random 96-bit nonce per blob. Bytes written (len + SOTTO_VAULT_OVERHEAD_BYTES), SOTTO_ELIMIT
 // (longer than SOTTO_VAULT_BLOB_MAX_BYTES), SOTTO_ESPACE, SOTTO_ECRYPTO. Buffers may not overlap.
-int sotto_vault_seal(struct sotto_vault *v, const void *name, size_t name_len,
-                     const uint8_t *plain, size_t len, uint8_t *out, size_t cap);
+int sotto_vault_seal(struct sotto_vault *v, const void *name, size_t name_len, const uint8_t *plain,
+                     size_t len, uint8_t *out, size_t cap);
 // Bytes written or SOTTO_EAUTH (damaged, or under another name; out is then zeroed as far as it
 // was written), SOTTO_ESPACE, SOTTO_ECRYPTO.
 int sotto_vault_open_blob(struct sotto_vault *v, const void *name, size_t name_len,
