@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ticks and cells. A cell is made CELL_LEAD_NS before its tick and handed out exactly at it, by a
+// step that does nothing else: when a cell leaves says nothing about what is in it. From the moment
+// the session is confirmed until the end there is one cell a tick, whatever the state.
+#include <string.h>
+
+#include "impl.h"
+
+static int media_keys(struct call *c)
+{
+    struct sotto_secret key;
+    enum sotto_role we = c->incoming ? SOTTO_CALLEE : SOTTO_CALLER;
+    enum sotto_role they = c->incoming ? SOTTO_CALLER : SOTTO_CALLEE;
+    int error = sotto_session_media_key(c->session, we, &key);
+    if (error == SOTTO_OK)
+        error = cell_sealer_set_key(c->sealer, 0, &key);
+    if (error == SOTTO_OK)
+        error = sotto_session_media_key(c->session, they, &key);
+    if (error == SOTTO_OK)
+        error = cell_opener_add_key(c->opener, 0, &key);
+    sotto_wipe(&key, sizeof key);
+    return error;
+}
+
+int call_media_start(struct sotto_device *d, struct call *c)
+{
+    const struct sotto_env *env = d->cfg.env;
+    int error = cell_sealer_new(&c->sealer, env);
+    if (error == SOTTO_OK)
+        error = cell_opener_new(&c->opener, env);
+    if (error == SOTTO_OK)
+        error = ctl_stream_new(&c->ctl, env);
+    if (error == SOTTO_OK)
+        error = sotto_voice_encoder_new(&c->encoder, env);
+    if (error == SOTTO_OK)
+        error = sotto_playout_new(&c->playout, env);
+    if (error == SOTTO_OK)
+        error = media_keys(c);
+    if (error != SOTTO_OK) {
+        call_media_free(c);
+        return error;
+    }
+    c->media = true;
+    c->next_tick = d->now.mono_ns;
+    c->peer_last = d->now.mono_ns;
+    return SOTTO_OK;
+}
+
+void call_media_free(struct call *c)
+{
+    if (c->playout)
+        sotto_playout_stats(c->playout, &c->playout_last);
+    cell_sealer_free(c->sealer);
+    cell_opener_free(c->opener);
+    ctl_stream_free(c->ctl);
+    sotto_voice_encoder_free(c->encoder);
+    sotto_playout_free(c->playout);
+    c->sealer = NULL;
+    c->opener = NULL;
+    c->ctl = NULL;
+    c->encoder = NULL;
+    c->playout = NULL;
+    c->media = c->cell_made = c->cell_due = false;
+    sotto_wipe(c->cell, sizeof c->cell);
+}
+
+// ---- microphone -----------------------------------------------------------------------------------
+
+// The only place that decides whether a sample may leave: the local user's consent to this call,
+// and a call that is going on.
+static bool mic_allowed(const struct call *c)
+{
+    return c->used && c->state == SOTTO_CALL_ACTIVE && c->accepted && c->media && !c->muted &&
+           !c->held && !c->peer_held;
+}
+
+bool sotto_device_mic_open(const struct sotto_device *d)
+{
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
+        if (mic_allowed(&d->calls[i]))
+            return true;
+    return false;
+}
+
+void mic_update(struct sotto_device *d)
+{
+    bool open = sotto_device_mic_open(d);
+    if (open == d->mic_told)
+        return;
+    d->mic_told = open;
+    event_add(d, SOTTO_EVENT_MIC)->flag = open;
+    d->capture_samples = 0;
+    sotto_wipe(d->capture, sizeof d->capture);
+}
+
+void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples)
+{
+    const size_t cap = sizeof d->capture / sizeof d->capture[0];
+    if (!sotto_device_mic_open(d))
+        return;
+    if (samples > cap) {
+        pcm += samples - cap;
+        samples = cap;
+    }
+    if (d->capture_samples + samples > cap) { // the tick is late: the oldest sound goes
+        size_t drop = d->capture_samples + samples - cap;
+        memmove(d->capture, d->capture + drop,
+                (d->capture_samples - drop) * sizeof d->capture[0]);
+        d->capture_samples -= drop;
+    }
+    memcpy(d->capture + d->capture_samples, pcm, samples * sizeof d->capture[0]);
+    d->capture_samples += samples;
+}
+
+static void take_frame(struct sotto_device *d, const struct call *c,
+                       int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
+    if (!mic_allowed(c) || d->capture_samples < SOTTO_FRAME_SAMPLES)
+        return;
+    memcpy(pcm, d->capture, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
+    d->capture_samples -= SOTTO_FRAME_SAMPLES;
+    memmove(d->capture, d->capture + SOTTO_FRAME_SAMPLES,
+            d->capture_samples * sizeof d->capture[0]);
+}
+
+// ---- sending --------------------------------------------------------------------------------------
+
+static void add_report(struct sotto_device *d, const struct call *c, struct cell_content *content)
+{
+    struct sotto_playout_stats stats;
+    sotto_playout_stats(c->playout, &stats);
+    sotto_ns held_ms = (d->now.mono_ns - c->peer_last) / SOTTO_NS_PER_MS;
+    uint32_t jitter_ms = stats.jitter_us / 1000;
+    uint32_t playout_ms = stats.depth_frames * SOTTO_TICK_MS;
+    content->has_report = true;
+    content->report = (struct cell_report){
+        .highest_ctr = c->peer_ctr_highest,
+        .held_ms = (uint16_t)(held_ms > UINT16_MAX ? UINT16_MAX : held_ms),
+        .received = (uint32_t)c->cells_received,
+        .jitter_ms = (uint16_t)(jitter_ms > UINT16_MAX ? UINT16_MAX : jitter_ms),
+        .playout_ms = (uint16_t)(playout_ms > UINT16_MAX ? UINT16_MAX : playout_ms),
+    };
+}
+
+static void make_cell(struct sotto_device *d, struct call *c)
+{
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    uint8_t voice[SOTTO_VOICE_PACKET_BYTES];
+    struct cell_content content = { 0 };
+    size_t room = cell_sealer_room(c->sealer);
+    uint64_t ctr = cell_sealer_next_ctr(c->sealer);
+
+    take_frame(d, c, pcm);
+    if (sotto_voice_encode(c->encoder, pcm, voice) == SOTTO_OK) {
+        content.voice = voice;
+        content.voice_len = sizeof voice;
+        room -= CELL_ITEM_OVERHEAD + sizeof voice;
+    }
+    sotto_wipe(pcm, sizeof pcm);
+    if (c->peer_seen && ctr % CALL_REPORT_TICKS == 0) {
+        add_report(d, c, &content);
+        room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
+    }
+    ctl_stream_fill(c->ctl, &content, room, c->rtt_ns, d->now.mono_ns);
+    if (cell_seal(c->sealer, &content, c->cell) == SOTTO_OK) {
+        c->cell_made = true;
+        c->cell_ctr = ctr;
+    }
+    sotto_wipe(voice, sizeof voice);
+}
+
+sotto_ns call_media_expiry(const struct call *c)
+{
+    if (!c->media)
+        return SOTTO_NEVER;
+    return c->cell_made || c->next_tick < CELL_LEAD_NS ? c->next_tick : c->next_tick - CELL_LEAD_NS;
+}
+
+static void check_peer(struct sotto_device *d, struct call *c)
+{
+    sotto_ns silent = d->now.mono_ns - c->peer_last;
+    if (!call_live(c))
+        return;
+    if (silent >= SOTTO_PEER_LOST_NS) {
+        call_end(d, c, SOTTO_END_LOST, true, CONTROL_END_HANGUP);
+    } else if (silent >= SOTTO_PEER_SILENT_NS && !c->reconnecting) {
+        c->reconnecting = true;
+        struct sotto_event *e = event_add(d, SOTTO_EVENT_CALL_PATH);
+        e->call = c->id;
+        e->flag = true;
+    }
+}
+
+void call_media_tick(struct sotto_device *d, struct call *c)
+{
+    sotto_ns now = d->now.mono_ns;
+    if (now < call_media_expiry(c))
+        return;
+    if (!c->cell_made && c->circuit.attached) {
+        call_rekey_poll(d, c);
+        if (!c->media)
+            return;
+        make_cell(d, c);
+    }
+    if (now < c->next_tick)
+        return;
+    c->cell_due = c->cell_made && c->circuit.attached;
+    c->cell_made = false;
+    if (c->cell_due)
+        c->sent_at[c->cell_ctr % CALL_SENT_TIMES] = now;
+    c->next_tick += SOTTO_TICK_NS;
+    if (c->next_tick + 4 * SOTTO_TICK_NS < now) // slept: go on from here, never in a burst
+        c->next_tick = now + SOTTO_TICK_NS;
+    check_peer(d, c);
+    if (c->used && c->state == SOTTO_CALL_ENDING && c->telling && !c->cell_due &&
+        ctl_stream_pending(c->ctl) == 0)
+        call_finish(d, c);
+}
+
+size_t sotto_device_write_datagram(struct sotto_device *d, unsigned *link, uint8_t *out, size_t cap)
+{
+    if (cap < LINK_DATAGRAM_BYTES)
+        return 0;
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) {
+        struct call *c = &d->calls[i];
+        if (!c->used || !c->cell_due)
+            continue;
+        c->cell_due = false;
+        c->cells_sent++;
+        *link = c->circuit.port;
+        link_datagram_encode(out, c->circuit.id, c->cell);
+        return LINK_DATAGRAM_BYTES;
+    }
+    return 0;
+}
+
+// ---- receiving ------------------------------------------------------------------------------------
+
+static void take_report(struct sotto_device *d, struct call *c, const struct cell_report *r)
+{
+    uint64_t next = cell_sealer_next_ctr(c->sealer);
+    if (r->highest_ctr >= next || next - r->highest_ctr > CALL_SENT_TIMES)
+        return; // a lie, or too old to tell
+    sotto_ns sent = c->sent_at[r->highest_ctr % CALL_SENT_TIMES];
+    sotto_ns held = (sotto_ns)r->held_ms * SOTTO_NS_PER_MS;
+    if (sent == 0 || d->now.mono_ns < sent + held)
+        return;
+    sotto_ns sample = d->now.mono_ns - sent - held;
+    c->rtt_ns = c->rtt_ns == 0 ? sample : (7 * c->rtt_ns + sample) / 8; // RFC 6298 §2
+}
+
+static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr)
+{
+    c->cells_received++;
+    if (!c->peer_seen || ctr < c->peer_ctr_first)
+        c->peer_ctr_first = ctr;
+    if (!c->peer_seen || ctr > c->peer_ctr_highest) {
+        c->peer_ctr_highest = ctr;
+        c->peer_last = d->now.mono_ns;
+    }
+    c->peer_seen = true;
+    if (c->reconnecting) {
+        c->reconnecting = false;
+        event_add(d, SOTTO_EVENT_CALL_PATH)->call = c->id;
+    }
+}
+
+uint64_t call_cells_lost(const struct call *c)
+{
+    if (!c->peer_seen)
+        return 0;
+    uint64_t span = c->peer_ctr_highest - c->peer_ctr_first + 1;
+    return span > c->cells_received ? span - c->cells_received : 0;
+}
+
+static void take_voice(struct sotto_device *d, struct call *c, const struct cell_content *content,
+                       uint64_t ctr)
+{
+    if (c->state != SOTTO_CALL_ACTIVE || c->held)
+        return;
+    for (size_t i = 0; i < content->earlier_count; i++)
+        if (content->earlier[i].distance <= ctr)
+            sotto_playout_put(c->playout, ctr - content->earlier[i].distance,
+                              content->earlier[i].packet, content->earlier[i].len, d->now.mono_ns);
+    if (!content->voice)
+        return;
+    sotto_playout_put(c->playout, ctr, content->voice, content->voice_len, d->now.mono_ns);
+    if (c->first_voice_ns == 0 && (!c->incoming || c->peer_active))
+        c->first_voice_ns = d->now.mono_ns;
+}
+
+void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell)
+{
+    uint8_t plain[CELL_PLAINTEXT_MAX_BYTES];
+    struct cell_content content;
+    uint64_t ctr;
+    if (!c->media || cell_open(c->opener, cell, d->now.mono_ns, plain, &content, &ctr) != SOTTO_OK) {
+        c->cells_dropped++;
+        return;
+    }
+    note_arrival(d, c, ctr);
+    if (content.has_report)
+        take_report(d, c, &content.report);
+    if (ctl_stream_take(c->ctl, &content, d->now.mono_ns) != SOTTO_OK)
+        call_end(d, c, SOTTO_END_PROTOCOL, true, CONTROL_END_ERROR);
+    else
+        call_control_read(d, c);
+    if (c->used && c->media)
+        take_voice(d, c, &content, ctr);
+    sotto_wipe(plain, sizeof plain);
+}
+
+void sotto_device_playout(struct sotto_device *d, int16_t pcm[SOTTO_FRAME_SAMPLES],
+                          struct sotto_now now)
+{
+    struct call *c = call_talking(d);
+    if (c && !c->peer_held)
+        sotto_playout_get(c->playout, pcm, now.mono_ns);
+    else
+        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
+}
