@@ -4,6 +4,7 @@
 #include "media/playout_policy.h"
 #include "media/voice.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FADE_SAMPLES 480         // 10 ms, where a frame was skipped
@@ -186,7 +187,7 @@ static bool is_quiet(struct sotto_playout *p, const int16_t pcm[SOTTO_FRAME_SAMP
 {
     uint32_t sum = 0;
     for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
-        sum += (uint32_t)(pcm[i] < 0 ? -pcm[i] : pcm[i]);
+        sum += (uint32_t)abs(pcm[i]);
     }
     uint32_t level = sum / SOTTO_FRAME_SAMPLES;
     p->usual_level = (p->usual_level * (LEVEL_WEIGHT - 1) + level) / LEVEL_WEIGHT;
