@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/memory.h"
+
+#include <string.h>
+
+struct invite {
+    uint8_t invite[LINK_INVITE_BYTES];
+    int64_t expires_unix_s;
+    bool used;
+};
+
+// Elements of one size, in no order.
+struct table {
+    uint8_t *items;
+    size_t count, capacity, size;
+};
+
+struct relay_memory {
+    struct relay_store store; // first: the engine holds a pointer to it
+    const struct sotto_env *env;
+    struct table invites, lines, numbers;
+    int failure;
+    uint64_t calls;
+};
+
+static struct relay_memory *memory_of(struct relay_store *s)
+{
+    return (struct relay_memory *)(void *)s;
+}
+
+static void *item(const struct table *t, size_t i)
+{
+    return t->items + i * t->size;
+}
+
+// Each kind of element begins with what it is found by.
+static void *find(const struct table *t, const uint8_t *key, size_t key_len)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (memcmp(item(t, i), key, key_len) == 0)
+            return item(t, i);
+    return NULL;
+}
+
+static int add(struct relay_memory *s, struct table *t, const void *element)
+{
+    if (t->count == t->capacity) {
+        size_t capacity = t->capacity == 0 ? 8 : 2 * t->capacity;
+        uint8_t *items = s->env->realloc(t->items, capacity * t->size, s->env->user);
+        if (items == NULL)
+            return SOTTO_ENOMEM;
+        t->items = items;
+        t->capacity = capacity;
+    }
+    memcpy(item(t, t->count++), element, t->size);
+    return 0;
+}
+
+static void drop(struct table *t, void *element)
+{
+    void *last = item(t, --t->count);
+    if (last != element)
+        memcpy(element, last, t->size);
+}
+
+static int call(struct relay_memory *s)
+{
+    s->calls++;
+    return s->failure;
+}
+
+static int invite_usable(const struct relay_memory *s, const uint8_t *invite, int64_t now_unix_s,
+                         struct invite **out)
+{
+    struct invite *found = find(&s->invites, invite, LINK_INVITE_BYTES);
+    if (found == NULL || found->used ||
+        (found->expires_unix_s != 0 && found->expires_unix_s <= now_unix_s))
+        return SOTTO_ENOTFOUND;
+    *out = found;
+    return 0;
+}
+
+static int line_register(struct relay_store *store, const uint8_t invite[LINK_INVITE_BYTES],
+                         const struct relay_store_line *line, int64_t now_unix_s)
+{
+    struct relay_memory *s = memory_of(store);
+    struct invite *found;
+    int rc = call(s);
+    if (rc == 0 && find(&s->lines, line->line_id, LINK_LINE_ID_BYTES) != NULL)
+        rc = SOTTO_EEXIST;
+    if (rc == 0)
+        rc = invite_usable(s, invite, now_unix_s, &found);
+    if (rc == 0)
+        rc = add(s, &s->lines, line);
+    if (rc == 0)
+        found->used = true;
+    return rc;
+}
+
+static int line_get(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                    struct relay_store_line *out)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc != 0)
+        return rc;
+    const struct relay_store_line *found = find(&s->lines, line_id, LINK_LINE_ID_BYTES);
+    if (found == NULL)
+        return SOTTO_ENOTFOUND;
+    *out = *found;
+    return 0;
+}
+
+static int invite_check(struct relay_store *store, const uint8_t invite[LINK_INVITE_BYTES],
+                        int64_t now_unix_s)
+{
+    struct relay_memory *s = memory_of(store);
+    struct invite *found;
+    int rc = call(s);
+    return rc != 0 ? rc : invite_usable(s, invite, now_unix_s, &found);
+}
+
+static size_t numbers_of(const struct relay_memory *s, const uint8_t *line_id)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->numbers.count; i++) {
+        const struct relay_store_number *n = item(&s->numbers, i);
+        count += memcmp(n->line_id, line_id, LINK_LINE_ID_BYTES) == 0;
+    }
+    return count;
+}
+
+static int number_put(struct relay_store *store, const struct relay_store_number *n,
+                      uint32_t numbers_max)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc != 0)
+        return rc;
+    if (find(&s->lines, n->line_id, LINK_LINE_ID_BYTES) == NULL)
+        return SOTTO_ENOTFOUND;
+    struct relay_store_number *present = find(&s->numbers, n->token_hash, LINK_TOKEN_HASH_BYTES);
+    if (present != NULL && memcmp(present->line_id, n->line_id, LINK_LINE_ID_BYTES) != 0)
+        return SOTTO_EEXIST;
+    if (present != NULL) {
+        *present = *n;
+        return 0;
+    }
+    if (numbers_of(s, n->line_id) >= numbers_max)
+        return SOTTO_ELIMIT;
+    return add(s, &s->numbers, n);
+}
+
+static int number_remove(struct relay_store *store, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
+                         const uint8_t line_id[LINK_LINE_ID_BYTES])
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc != 0)
+        return rc;
+    struct relay_store_number *n = find(&s->numbers, token_hash, LINK_TOKEN_HASH_BYTES);
+    if (n == NULL || memcmp(n->line_id, line_id, LINK_LINE_ID_BYTES) != 0)
+        return SOTTO_ENOTFOUND;
+    drop(&s->numbers, n);
+    return 0;
+}
+
+static int number_get(struct relay_store *store, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
+                      struct relay_store_number *out)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc != 0)
+        return rc;
+    const struct relay_store_number *n = find(&s->numbers, token_hash, LINK_TOKEN_HASH_BYTES);
+    if (n == NULL)
+        return SOTTO_ENOTFOUND;
+    *out = *n;
+    return 0;
+}
+
+int relay_memory_new(struct relay_memory **out, const struct sotto_env *env)
+{
+    struct relay_memory *s = env->realloc(NULL, sizeof *s, env->user);
+    if (s == NULL)
+        return SOTTO_ENOMEM;
+    *s = (struct relay_memory){
+        .store = {.line_register = line_register,
+                  .line_get = line_get,
+                  .invite_check = invite_check,
+                  .number_put = number_put,
+                  .number_remove = number_remove,
+                  .number_get = number_get},
+        .env = env,
+        .invites = {.size = sizeof(struct invite)},
+        .lines = {.size = sizeof(struct relay_store_line)},
+        .numbers = {.size = sizeof(struct relay_store_number)},
+    };
+    *out = s;
+    return 0;
+}
+
+void relay_memory_free(struct relay_memory *s)
+{
+    if (s == NULL)
+        return;
+    const struct sotto_env *env = s->env;
+    struct table *tables[] = {&s->invites, &s->lines, &s->numbers};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if (tables[i]->items != NULL)
+            env->realloc(tables[i]->items, 0, env->user);
+    env->realloc(s, 0, env->user);
+}
+
+struct relay_store *relay_memory_store(struct relay_memory *s)
+{
+    return &s->store;
+}
+
+int relay_memory_invite_add(struct relay_memory *s, const uint8_t invite[LINK_INVITE_BYTES],
+                            int64_t expires_unix_s)
+{
+    if (find(&s->invites, invite, LINK_INVITE_BYTES) != NULL)
+        return SOTTO_EEXIST;
+    struct invite added = {.expires_unix_s = expires_unix_s};
+    memcpy(added.invite, invite, LINK_INVITE_BYTES);
+    return add(s, &s->invites, &added);
+}
+
+int relay_memory_line_remove(struct relay_memory *s, const uint8_t line_id[LINK_LINE_ID_BYTES])
+{
+    struct relay_store_line *line = find(&s->lines, line_id, LINK_LINE_ID_BYTES);
+    if (line == NULL)
+        return SOTTO_ENOTFOUND;
+    for (size_t i = s->numbers.count; i > 0; i--) {
+        struct relay_store_number *n = item(&s->numbers, i - 1);
+        if (memcmp(n->line_id, line_id, LINK_LINE_ID_BYTES) == 0)
+            drop(&s->numbers, n);
+    }
+    drop(&s->lines, line);
+    return 0;
+}
+
+void relay_memory_fail(struct relay_memory *s, int error)
+{
+    s->failure = error;
+}
+
+uint64_t relay_memory_calls(const struct relay_memory *s)
+{
+    return s->calls;
+}
