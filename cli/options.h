@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define OPTIONS_MAX 40          // of one command, the common ones included
+#define OPTIONS_MAX         40  // of one command, the common ones included
 #define OPTIONS_ERROR_BYTES 256 // buffer for what options_parse says
 
 // What an option's value is and where it goes: `at` bytes into the command's struct.
@@ -19,7 +19,8 @@ enum option_kind {
     OPTION_FILE,     // const char *; completed as a file name
     OPTION_DIR,      // const char *; completed as a directory
     OPTION_COUNT,    // uint32_t, min to max of the table
-    OPTION_DURATION, // int64_t, seconds: "90s", "30m", "12h", "30d", "2w"; max OPTION_DURATION_MAX_S
+    OPTION_DURATION, // int64_t, seconds: "90s", "30m", "12h", "30d", "2w"; max
+                     // OPTION_DURATION_MAX_S
     OPTION_CHOICE,   // unsigned: index into the words of `choices`
 };
 #define OPTION_DURATION_MAX_S INT64_C(3153600000) // a hundred years

@@ -14,31 +14,43 @@
 // Of the sotto command; documented in sotto(1), stable.
 enum cli_exit {
     CLI_OK = 0,
-    CLI_FAILED = 1,       // anything that is not below
-    CLI_USAGE = 2,        // wrong arguments
-    CLI_NO_STORE = 3,     // not initialised: `sotto init`
-    CLI_PASSPHRASE = 4,   // wrong, or nobody to ask for it
-    CLI_RELAY = 5,        // the relay cannot be reached, or has another certificate or key
-    CLI_REFUSED = 6,      // refused, unavailable, revoked, expired, used up; a wrong identity
-    CLI_NO_ANSWER = 7,    // no answer, declined, busy, nobody came
-    CLI_STORE = 8,        // the store is damaged, cannot be written, or the disk is full
-    CLI_NOT_FOUND = 9,    // no such number or contact, or more than one that fits
-    CLI_LINK = 10,        // the link is malformed, damaged, or of a newer version
-    CLI_EXISTS = 11,      // there already is one
-    CLI_PROBLEMS = 12,    // doctor found something to repair
+    CLI_FAILED = 1,     // anything that is not below
+    CLI_USAGE = 2,      // wrong arguments
+    CLI_NO_STORE = 3,   // not initialised: `sotto init`
+    CLI_PASSPHRASE = 4, // wrong, or nobody to ask for it
+    CLI_RELAY = 5,      // the relay cannot be reached, or has another certificate or key
+    CLI_REFUSED = 6,    // refused, unavailable, revoked, expired, used up; a wrong identity
+    CLI_NO_ANSWER = 7,  // no answer, declined, busy, nobody came
+    CLI_STORE = 8,      // the store is damaged, cannot be written, or the disk is full
+    CLI_NOT_FOUND = 9,  // no such number or contact, or more than one that fits
+    CLI_LINK = 10,      // the link is malformed, damaged, or of a newer version
+    CLI_EXISTS = 11,    // there already is one
+    CLI_PROBLEMS = 12,  // doctor found something to repair
     CLI_INTERRUPTED = 130,
 };
 // The word for a code in JSON: "relay_unreachable". Never NULL.
 const char *cli_exit_name(enum cli_exit code);
 
-enum output_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BAD };
-enum output_mark { MARK_GOOD, MARK_WARN, MARK_BAD, MARK_INFO };
+enum output_style {
+    STYLE_PLAIN,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_GOOD,
+    STYLE_WARN,
+    STYLE_BAD
+};
+enum output_mark {
+    MARK_GOOD,
+    MARK_WARN,
+    MARK_BAD,
+    MARK_INFO
+};
 
 struct output {
     bool json;
-    bool color;     // standard output shows colour: a terminal, TERM not dumb, NO_COLOR not set
-    bool utf8;      // the locale's character set
-    bool terminal;  // standard output is one
+    bool color;       // standard output shows colour: a terminal, TERM not dumb, NO_COLOR not set
+    bool utf8;        // the locale's character set
+    bool terminal;    // standard output is one
     unsigned columns; // of it; 80 if unknown
 };
 // Looks at the environment and at standard output. setlocale must have been called.
@@ -83,7 +95,7 @@ const char *output_time(int64_t unix_s, char out[OUTPUT_TIME_BYTES]);
 const char *output_duration(uint64_t seconds, char out[OUTPUT_TIME_BYTES]);
 // In words, one unit: "30 days", "1 hour", "45 seconds".
 const char *output_span(int64_t seconds, char out[OUTPUT_TIME_BYTES]);
-json_t *output_json_time(int64_t unix_s); // integer, or null for 0
+json_t *output_json_time(int64_t unix_s);                            // integer, or null for 0
 json_t *output_json_fingerprint(const struct sotto_fingerprint *fp); // text, groups of four
 // "host:port", the host in brackets if it has a colon.
 #define OUTPUT_HOST_BYTES (SOTTO_HOST_MAX_BYTES + 10)

@@ -24,11 +24,11 @@ int publisher_start(struct publisher *p, struct sotto_now now);
 bool publisher_event(struct publisher *p, const struct sotto_event *ev, struct sotto_now now);
 
 struct publisher_state {
-    size_t waiting;  // requests without an answer yet
-    size_t done;     // since publisher_new
-    size_t failed;   // refused by the relay, or not written down
-    int last_code;   // enum link_code of the last refusal, 0 if there was none
-    int last_error;  // of the store, 0 if there was none
+    size_t waiting; // requests without an answer yet
+    size_t done;    // since publisher_new
+    size_t failed;  // refused by the relay, or not written down
+    int last_code;  // enum link_code of the last refusal, 0 if there was none
+    int last_error; // of the store, 0 if there was none
 };
 void publisher_state(const struct publisher *p, struct publisher_state *out);
 

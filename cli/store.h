@@ -23,23 +23,23 @@
 
 struct store;
 
-#define STORE_FILE "sotto.db"
-#define STORE_BUSY_MS 10000
-#define STORE_NUMBERS_MAX 1000  // the oldest revoked one gives way, else SOTTO_ELIMIT
+#define STORE_FILE         "sotto.db"
+#define STORE_BUSY_MS      10000
+#define STORE_NUMBERS_MAX  1000 // the oldest revoked one gives way, else SOTTO_ELIMIT
 #define STORE_CONTACTS_MAX 2000 // then SOTTO_ELIMIT
-#define STORE_LOG_MAX 4000      // the oldest entries give way
-#define STORE_ERROR_BYTES 256
+#define STORE_LOG_MAX      4000 // the oldest entries give way
+#define STORE_ERROR_BYTES  256
 
 // ---- opening ---------------------------------------------------------------------------------
 
 // Who this is, and where the line lives.
 struct store_profile {
-    char name[SOTTO_NAME_MAX_BYTES + 1];  // display name for links; "" none
+    char name[SOTTO_NAME_MAX_BYTES + 1]; // display name for links; "" none
     int64_t created_unix_s;
-    bool has_line;                        // home and invite mean something, there is a line key
-    bool registered;                      // the relay has confirmed the line
+    bool has_line;   // home and invite mean something, there is a line key
+    bool registered; // the relay has confirmed the line
     struct sotto_relay_address home;
-    uint8_t invite[SOTTO_INVITE_BYTES];   // until registered
+    uint8_t invite[SOTTO_INVITE_BYTES]; // until registered
 };
 
 // Makes the directory (its parents must exist, or be XDG ones), a fresh identity and, if
@@ -54,8 +54,8 @@ void store_close(struct store *s); // wipes; NULL is allowed
 // Whether there is a store (true) and whether it wants a passphrase, without opening it.
 bool store_exists(const char *dir, bool *wants_passphrase);
 // SOTTO_EPASSPHRASE: the old one is wrong. new NULL or "": none from now on.
-int store_change_passphrase(struct store *s, const char *old_passphrase,
-                            const char *new_passphrase, const struct sotto_vault_cost *cost);
+int store_change_passphrase(struct store *s, const char *old_passphrase, const char *new_passphrase,
+                            const struct sotto_vault_cost *cost);
 
 // Valid as long as the store.
 const struct sotto_identity *store_identity(const struct store *s);
@@ -83,7 +83,11 @@ int store_check(struct store *s, size_t *boxes, size_t *damaged);
 // ---- numbers ---------------------------------------------------------------------------------
 
 // What the relay has not been told yet.
-enum store_pending { STORE_PENDING_NONE = 0, STORE_PENDING_PUBLISH = 1, STORE_PENDING_WITHDRAW = 2 };
+enum store_pending {
+    STORE_PENDING_NONE = 0,
+    STORE_PENDING_PUBLISH = 1,
+    STORE_PENDING_WITHDRAW = 2
+};
 
 struct store_number {
     struct sotto_number number;
@@ -109,6 +113,8 @@ int store_number_done(struct store *s, const uint8_t token_hash[SOTTO_TOKEN_HASH
 // All, by label. Freed with store_contacts_free.
 int store_contacts(struct store *s, struct sotto_contact **out, size_t *count);
 void store_contacts_free(struct sotto_contact *list, size_t count);
+int store_contact_get(struct store *s, const struct sotto_fingerprint *fp,
+                      struct sotto_contact *out); // SOTTO_ENOTFOUND
 // SOTTO_EEXIST: the label or the fingerprint is there already.
 int store_contact_add(struct store *s, const struct sotto_contact *c);
 // SOTTO_ENOTFOUND; SOTTO_EEXIST: the new label or fingerprint belongs to another contact.
@@ -128,7 +134,7 @@ struct store_log_entry {
     enum store_log_kind kind;
     bool incoming, answered, secure, verified, has_peer;
     int64_t started_unix_s;
-    uint32_t duration_s;                  // of the conversation
+    uint32_t duration_s; // of the conversation
     enum sotto_end end;
     char label[SOTTO_NAME_MAX_BYTES + 1]; // "" unknown
     struct sotto_fingerprint peer;
