@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "likeness.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define STEP        (LIKENESS_RATE / 200) // 5 ms
+#define FLOOR_DB    (-60.0)               // below full scale: what is weaker is silence
+#define OVERLAP_MIN 100                   // steps: half a second in common, or it says nothing
+
+struct envelope {
+    float *db;
+    size_t steps;
+};
+
+static bool make_envelope(struct envelope *e, const struct sound *s)
+{
+    e->steps = s->samples / STEP;
+    e->db = calloc(e->steps + 1, sizeof(*e->db));
+    if (e->db == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < e->steps; i++) {
+        double sum = 1e-12;
+        for (size_t k = i * STEP; k < (i + 1) * STEP; k++) {
+            sum += (double)s->pcm[k] * s->pcm[k];
+        }
+        e->db[i] = (float)fmax(10 * log10(sum / STEP), FLOOR_DB);
+    }
+    return true;
+}
+
+// Pearson's, of the common part; 0 where there is none, or no variation.
+static double correlate(const float *x, const float *y, size_t n)
+{
+    double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+    for (size_t i = 0; i < n; i++) {
+        double a = x[i], b = y[i];
+        sx += a;
+        sy += b;
+        sxx += a * a;
+        syy += b * b;
+        sxy += a * b;
+    }
+    double d = (double)n;
+    double vx = sxx - sx * sx / d, vy = syy - sy * sy / d;
+    return vx <= 1e-9 || vy <= 1e-9 ? 0 : (sxy - sx * sy / d) / sqrt(vx * vy);
+}
+
+// What of x and of y, shifted by lag, lies upon each other.
+static size_t overlap(size_t x_len, size_t y_len, long lag, size_t *x_at, size_t *y_at)
+{
+    *x_at = lag < 0 ? (size_t)-lag : 0;
+    *y_at = lag > 0 ? (size_t)lag : 0;
+    if (*x_at >= x_len || *y_at >= y_len) {
+        return 0;
+    }
+    size_t a = x_len - *x_at, b = y_len - *y_at;
+    return a < b ? a : b;
+}
+
+long align_coarse(const struct sound *x, const struct sound *y, long max_lag)
+{
+    struct envelope ex = {0}, ey = {0};
+    long best = 0;
+    double best_score = -2;
+    if (make_envelope(&ex, x) && make_envelope(&ey, y)) {
+        long most = max_lag / STEP;
+        size_t shorter = ex.steps < ey.steps ? ex.steps : ey.steps;
+        for (long lag = -most; lag <= most; lag++) {
+            size_t x_at, y_at, n = overlap(ex.steps, ey.steps, lag, &x_at, &y_at);
+            if (n < OVERLAP_MIN || shorter == 0) {
+                continue;
+            }
+            // A short common piece fits easily: it counts for less.
+            double share = fmin(1, 2.0 * (double)n / (double)shorter);
+            double score = correlate(ex.db + x_at, ey.db + y_at, n) * sqrt(share);
+            if (score > best_score) {
+                best_score = score;
+                best = lag;
+            }
+        }
+    }
+    free(ex.db);
+    free(ey.db);
+    return best * STEP;
+}
+
+long align_fine(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,
+                long span, double *correlation)
+{
+    long best = near;
+    double best_score = -2;
+    for (long lag = near - span; lag <= near + span; lag++) {
+        long begin = (long)from + lag;
+        if (begin < 0 || (size_t)begin + length > y->samples || from + length > x->samples) {
+            continue;
+        }
+        double score = correlate(x->pcm + from, y->pcm + begin, length);
+        if (score > best_score) {
+            best_score = score;
+            best = lag;
+        }
+    }
+    *correlation = best_score < -1 ? 0 : best_score;
+    return best;
+}
