@@ -16,10 +16,10 @@
 #define SEAL_SALT_BYTES         32
 #define SEAL_KEY_BYTES          32
 #define SEAL_TAG_BYTES          16
-#define SEAL_HEADER_BYTES       5   // u8 version, u32 counter
-#define SEAL_PAD_BYTES          512 // the sealed plaintext is a multiple of this
-#define SEAL_HINT_MAX_BYTES     64  // beside the TLS bytes: see session.c
-#define SEAL_INNER_HEADER_BYTES 3   // u8 hint length, u16 TLS length
+#define SEAL_HEADER_BYTES       5             // u8 version, u32 counter
+#define SEAL_PAD_BYTES          ((size_t)512) // the sealed plaintext is a multiple of this
+#define SEAL_HINT_MAX_BYTES     64            // beside the TLS bytes: see session.c
+#define SEAL_INNER_HEADER_BYTES 3             // u8 hint length, u16 TLS length
 // Largest padded plaintext of a flight that still fits SOTTO_FLIGHT_MAX_BYTES, and what of it
 // TLS can have.
 #define SEAL_PLAIN_MAX_BYTES                                                           \

@@ -77,7 +77,7 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 
     t->check_error = capture_peer(t, X509_STORE_CTX_get0_rpk(store));
     X509_STORE_CTX_set_error(store,
-                             t->check_error == 0 ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+                             t->check_error == 0 ? X509_V_OK : X509_V_ERR_RPK_UNTRUSTED);
     return t->check_error == 0;
 }
 
@@ -196,9 +196,10 @@ static int error_of_reason(const struct session_tls *t, unsigned long code)
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET) {
         int alert = reason - SSL_AD_REASON_OFFSET;
 
-        // Before anything is agreed, RFC 8446 §4.1.1 says so for "no common parameters".
-        if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_PROTOCOL_VERSION) {
-            return t->finished ? SOTTO_EREFUSED : SOTTO_ESUITE;
+        // RFC 8446 §4.1.1: how a server says that there are no common parameters.
+        if (t->role == SOTTO_CALLER && !t->finished &&
+            (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_PROTOCOL_VERSION)) {
+            return SOTTO_ESUITE;
         }
         return SOTTO_EREFUSED;
     }
