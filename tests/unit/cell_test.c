@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit.h"
+
+#include "wire/cell.h"
+
+#include <sotto/base.h>
+#include <string.h>
+
+#define SIZE CELL_PLAINTEXT_MAX_BYTES
+
+static const uint8_t bytes[256] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+static struct cell_content everything(void)
+{
+    return (struct cell_content){
+        .voice = bytes,
+        .voice_len = 40,
+        .earlier = {{.distance = 1, .packet = bytes + 3, .len = 10},
+                    {.distance = 255, .packet = bytes + 5, .len = 1}},
+        .earlier_count = 2,
+        .stream = bytes + 7,
+        .stream_len = 9,
+        .stream_offset = 0x01020304,
+        .has_ack = true,
+        .ack = 0xfffffffe,
+        .has_report = true,
+        .report = {.highest_ctr = UINT64_C(0x1122334455667788),
+                   .held_ms = 0x99aa,
+                   .received = 0xbbccddee,
+                   .jitter_ms = 0x1213,
+                   .playout_ms = 0x1415},
+    };
+}
+
+static void everything_comes_back(void **state)
+{
+    (void)state;
+    struct cell_content sent = everything(), got;
+    uint8_t cell[SIZE];
+    assert_int_equal(cell_encode(&sent, cell, SIZE), SIZE);
+    assert_int_equal(cell_decode(&got, cell, SIZE), 0);
+    assert_int_equal(got.voice_len, 40);
+    assert_memory_equal(got.voice, bytes, 40);
+    assert_int_equal(got.earlier_count, 2);
+    assert_int_equal(got.earlier[0].distance, 1);
+    assert_int_equal(got.earlier[0].len, 10);
+    assert_memory_equal(got.earlier[0].packet, bytes + 3, 10);
+    assert_int_equal(got.earlier[1].distance, 255);
+    assert_int_equal(got.earlier[1].len, 1);
+    assert_int_equal(got.stream_len, 9);
+    assert_memory_equal(got.stream, bytes + 7, 9);
+    assert_true(got.stream_offset == 0x01020304);
+    assert_true(got.has_ack && got.ack == 0xfffffffe);
+    assert_true(got.has_report);
+    assert_memory_equal(&got.report, &sent.report, sizeof got.report);
+}
+
+static void exact_bytes(void **state)
+{
+    (void)state;
+    uint8_t cell[40];
+    struct cell_content c = everything();
+    c.voice_len = 2;
+    c.earlier_count = 1;
+    c.earlier[0].len = 1;
+    c.has_report = false;
+    c.stream_len = 1;
+    assert_int_equal(cell_encode(&c, cell, sizeof cell), 40);
+    static const uint8_t expected[40] = {
+        1, 2, 1,    2,                   // voice
+        2, 2, 1,    4,                   // earlier, one tick ago
+        3, 5, 1,    2,    3,    4,    8, // stream at 0x01020304
+        4, 4, 0xff, 0xff, 0xff, 0xfe,
+    };
+    assert_memory_equal(cell, expected, sizeof expected);
+
+    c = (struct cell_content){.has_report = true, .report = everything().report};
+    assert_int_equal(cell_encode(&c, cell, 20), 20);
+    assert_memory_equal(cell,
+                        "\x05\x12\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee"
+                        "\x12\x13\x14\x15",
+                        20);
+}
+
+static void silence_is_a_cell_too(void **state)
+{
+    (void)state;
+    struct cell_content empty = {0}, got = everything();
+    uint8_t cell[SIZE];
+    memset(cell, 0xff, sizeof cell);
+    assert_int_equal(cell_encode(&empty, cell, SIZE), SIZE);
+    for (size_t i = 0; i < SIZE; i++) {
+        assert_int_equal(cell[i], 0);
+    }
+    assert_int_equal(cell_decode(&got, cell, SIZE), 0);
+    assert_null(got.voice);
+    assert_null(got.stream);
+    assert_false(got.has_ack || got.has_report);
+    assert_int_equal(got.earlier_count, 0);
+    assert_int_equal(cell_decode(&got, NULL, 0), 0);
+}
+
+static void it_fits_to_the_byte(void **state)
+{
+    (void)state;
+    struct cell_content c = {.voice = bytes, .voice_len = SIZE - CELL_ITEM_OVERHEAD}, got;
+    uint8_t cell[SIZE + 1];
+    cell[SIZE] = 0xee;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SIZE);
+    assert_int_equal(cell_decode(&got, cell, SIZE), 0);
+    assert_int_equal(got.voice_len, c.voice_len);
+    c.voice_len++;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_ESPACE);
+    assert_int_equal(cell[SIZE], 0xee);
+
+    c = (struct cell_content){.stream = bytes, .stream_len = SIZE - CELL_STREAM_OVERHEAD};
+    assert_int_equal(cell_encode(&c, cell, SIZE), SIZE);
+    c.stream_len++;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_ESPACE);
+
+    // An item's length is one byte, however large the cell.
+    uint8_t large[600];
+    c = (struct cell_content){.voice = bytes, .voice_len = 255};
+    assert_int_equal(cell_encode(&c, large, sizeof large), 600);
+    c.voice_len = 256;
+    assert_int_equal(cell_encode(&c, large, sizeof large), SOTTO_ESPACE);
+}
+
+static void nonsense_is_not_sent(void **state)
+{
+    (void)state;
+    uint8_t cell[SIZE];
+    struct cell_content c = everything();
+    c.voice_len = 0;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.stream_len = 0;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.stream_offset = UINT32_MAX - 8;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c.stream_offset = UINT32_MAX - 9;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SIZE);
+    c = everything();
+    c.earlier[0].distance = 0;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.earlier[1].distance = c.earlier[0].distance;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.earlier[1].len = 0;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.earlier_count = CELL_EARLIER_MAX + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+}
+
+#define BAD(...)                                                  \
+    {                                                             \
+        sizeof((const uint8_t[]){__VA_ARGS__}), (const uint8_t[]) \
+        {                                                         \
+            __VA_ARGS__                                           \
+        }                                                         \
+    }
+
+static void anything_else_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t report[] = {5, 18, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    struct {
+        size_t len;
+        const uint8_t *data;
+    } bad[] = {
+        BAD(1),                      // no length
+        BAD(1, 0),                   // empty voice
+        BAD(1, 2, 9),                // item longer than the cell
+        BAD(1, 1, 9, 1, 1, 9),       // voice twice
+        BAD(2, 0),                   // no distance
+        BAD(2, 1, 1),                // no packet
+        BAD(2, 2, 0, 9),             // distance 0
+        BAD(2, 2, 1, 9, 2, 2, 1, 9), // the same distance twice
+        BAD(2, 2, 1, 9, 2, 2, 2, 9, 2, 2, 3, 9, 2, 2, 4, 9, 2, 2, 5, 9), // five
+        BAD(3, 3, 0, 0, 0),                                              // short offset
+        BAD(3, 4, 0, 0, 0, 0),                                           // nothing in the stream
+        BAD(3, 5, 0xff, 0xff, 0xff, 0xff, 1),                            // stream beyond 2^32
+        BAD(3, 5, 0, 0, 0, 0, 1, 3, 5, 0, 0, 0, 1, 1),                   // stream twice
+        BAD(4, 3, 0, 0, 0),                                              // short
+        BAD(4, 5, 0, 0, 0, 0, 0),                                        // long
+        BAD(4, 4, 0, 0, 0, 1, 4, 4, 0, 0, 0, 1),                         // twice
+        BAD(5, 1, 0),                                                    // short
+        BAD(6, 1, 0),                                                    // unknown
+        BAD(255, 0),                                                     // unknown
+        BAD(0, 1),                                                       // padding that is not zero
+        BAD(0, 0, 0, 0, 0, 0, 0, 0, 128),
+        BAD(1, 1, 9, 0, 4, 4, 0, 0, 0, 1), // an item behind the padding
+    };
+    struct cell_content untouched = everything(), got = untouched;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(cell_decode(&got, bad[i].data, bad[i].len), SOTTO_EPARSE);
+    }
+    uint8_t twice[2 * sizeof report];
+    memcpy(twice, report, sizeof report);
+    memcpy(twice + sizeof report, report, sizeof report);
+    assert_int_equal(cell_decode(&got, twice, sizeof twice), SOTTO_EPARSE);
+    assert_int_equal(cell_decode(&got, report, sizeof report - 1), SOTTO_EPARSE);
+    assert_memory_equal(&got, &untouched, sizeof got);
+    assert_int_equal(cell_decode(&got, report, sizeof report), 0);
+    assert_true(got.report.highest_ctr == 1);
+}
+
+static void items_in_any_order(void **state)
+{
+    (void)state;
+    static const uint8_t cell[] = {4, 4, 0, 0, 0, 7, 2, 2, 3, 9, 1, 1, 8, 2, 2, 1, 6};
+    struct cell_content got;
+    assert_int_equal(cell_decode(&got, cell, sizeof cell), 0);
+    assert_int_equal(got.ack, 7);
+    assert_int_equal(got.voice[0], 8);
+    assert_int_equal(got.earlier_count, 2);
+    assert_int_equal(got.earlier[0].distance, 3);
+    assert_int_equal(got.earlier[1].packet[0], 6);
+}
+
+static void four_earlier_frames(void **state)
+{
+    (void)state;
+    static const uint8_t cell[] = {2, 2, 1, 9, 2, 2, 2, 9, 2, 2, 3, 9, 2, 2, 4, 9, 0};
+    struct cell_content got;
+    assert_int_equal(cell_decode(&got, cell, sizeof cell), 0);
+    assert_int_equal(got.earlier_count, CELL_EARLIER_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_comes_back), cmocka_unit_test(exact_bytes),
+        cmocka_unit_test(silence_is_a_cell_too), cmocka_unit_test(it_fits_to_the_byte),
+        cmocka_unit_test(nonsense_is_not_sent),  cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(items_in_any_order),    cmocka_unit_test(four_earlier_frames),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
