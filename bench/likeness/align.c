@@ -47,6 +47,33 @@ static double correlate(const float *x, const float *y, size_t n)
     return vx <= 1e-9 || vy <= 1e-9 ? 0 : (sxy - sx * sy / d) / sqrt(vx * vy);
 }
 
+// Mean 0 and norm 1 of the whole.
+static void normalise(struct envelope *e)
+{
+    double mean = 0, norm = 0;
+    for (size_t i = 0; i < e->steps; i++) {
+        mean += e->db[i];
+    }
+    mean /= (double)e->steps + 1e-9;
+    for (size_t i = 0; i < e->steps; i++) {
+        e->db[i] -= (float)mean;
+        norm += (double)e->db[i] * e->db[i];
+    }
+    norm = sqrt(norm) + 1e-9;
+    for (size_t i = 0; i < e->steps; i++) {
+        e->db[i] = (float)(e->db[i] / norm);
+    }
+}
+
+static double product(const float *x, const float *y, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)x[i] * y[i];
+    }
+    return sum;
+}
+
 // What of x and of y, shifted by lag, lies upon each other.
 static size_t overlap(size_t x_len, size_t y_len, long lag, size_t *x_at, size_t *y_at)
 {
@@ -66,16 +93,13 @@ long align_coarse(const struct sound *x, const struct sound *y, long max_lag)
     double best_score = -2;
     if (make_envelope(&ex, x) && make_envelope(&ey, y)) {
         long most = max_lag / STEP;
-        size_t shorter = ex.steps < ey.steps ? ex.steps : ey.steps;
+        normalise(&ex);
+        normalise(&ey);
+        // Not the correlation of the common part alone: a short one fits too easily.
         for (long lag = -most; lag <= most; lag++) {
             size_t x_at, y_at, n = overlap(ex.steps, ey.steps, lag, &x_at, &y_at);
-            if (n < OVERLAP_MIN || shorter == 0) {
-                continue;
-            }
-            // A short common piece fits easily: it counts for less.
-            double share = fmin(1, 2.0 * (double)n / (double)shorter);
-            double score = correlate(ex.db + x_at, ey.db + y_at, n) * sqrt(share);
-            if (score > best_score) {
+            double score = n == 0 ? 0 : product(ex.db + x_at, ey.db + y_at, n);
+            if (n >= OVERLAP_MIN && score > best_score) {
                 best_score = score;
                 best = lag;
             }
