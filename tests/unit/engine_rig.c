@@ -139,6 +139,14 @@ static void on_close(void *conn_user, enum link_code why, void *user)
 
 // ---- the rig ------------------------------------------------------------------------------------
 
+void rig_config_outputs(struct rig *r, struct relay_config *cfg)
+{
+    cfg->output = (struct relay_output){.message = on_message,
+                                        .datagram = on_datagram,
+                                        .close = on_close,
+                                        .user = r};
+}
+
 void rig_init(struct rig *r, const struct relay_limits *limits)
 {
     *r = (struct rig){.now = {.mono_ns = 1000 * SOTTO_NS_PER_S, .unix_s = 1800000000}};
@@ -149,7 +157,8 @@ void rig_init(struct rig *r, const struct relay_limits *limits)
         .more_origins = {RIG_ORIGIN_2, RIG_ORIGIN_3},
         .more_origin_count = 2,
         .store = relay_memory_store(r->store),
-        .output = {.message = on_message, .datagram = on_datagram, .close = on_close, .user = r}};
+    };
+    rig_config_outputs(r, &cfg);
     if (limits != NULL)
         cfg.limits = *limits;
     RIG_CHECK(relay_engine_new(&r->engine, &cfg, &r->memory.env) == 0);

@@ -66,6 +66,8 @@ struct rig {
 
 // limits NULL: the defaults.
 void rig_init(struct rig *r, const struct relay_limits *limits);
+// Fills in the outputs of another engine for the same devices.
+void rig_config_outputs(struct rig *r, struct relay_config *cfg);
 // Ends everything; whatever is then still allocated breaks the test.
 void rig_deinit(struct rig *r);
 void rig_pass(struct rig *r, sotto_ns ns); // time goes by, timers run
