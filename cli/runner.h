@@ -18,6 +18,7 @@ struct store;
 
 #define RUNNER_QUIT_MS      3000 // how long runner_quit waits for the other side and the relay
 #define RUNNER_DETAIL_BYTES 256
+#define RUNNER_ERROR_BYTES  256
 
 // What became of the microphone or the loudspeaker; RUNNER_AUDIO_* of on_audio.
 enum runner_audio {
@@ -55,6 +56,9 @@ struct runner_options {
     const char *ca_file; // PEM file instead of the system's certificates; NULL
     bool force_websocket;
     bool no_signals; // leave SIGINT and SIGTERM alone
+    // If not NULL, RUNNER_ERROR_BYTES: one sentence for the user when runner_new fails because of
+    // microphone or loudspeaker, else "".
+    char *error;
 };
 
 // The device has the identity, line and book of `store`, borrowed; opt is copied, strings too.
@@ -87,6 +91,21 @@ int runner_until(struct runner *r, bool (*done)(void *user), void *user, unsigne
 
 // Why the last link that failed did so, as a sentence; "" if none did.
 const char *runner_link_error(const struct runner *r);
+
+// The signal that came, 0 if none did.
+int runner_signal(const struct runner *r);
+
+// The transport of the newest open link; false if none was open yet.
+bool runner_transport(const struct runner *r, enum net_transport *out);
+// Sums over all links, those that are gone included.
+void runner_net_stats(const struct runner *r, struct net_stats *out);
+
+// How much later than their tick cells were handed to the kernel.
+struct runner_lateness {
+    uint64_t cells, over_ms; // over_ms: cells more than 1 ms late
+    sotto_ns total_ns, max_ns;
+};
+void runner_lateness(const struct runner *r, struct runner_lateness *out);
 
 // For the end of a call and the screen: loudness of the last frames, 0 (silence) to 100.
 struct runner_levels {

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runner_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CAPTURE_SAMPLES  (4 * AUDIO_FRAME_SAMPLES) // taken at a time
+// The microphone is read before a cell is made, and not again when that cell leaves a little
+// later: that step does no other work.
+#define CAPTURE_EVERY_NS (8 * SOTTO_NS_PER_MS)
+// So close to the next tick the loudspeaker waits until the cells are out.
+#define PLAY_CLEAR_NS    (2 * SOTTO_NS_PER_MS)
+#define PLAY_FRAMES_MAX  25 // at a time: half a second, after a sleep
+
+static bool echoes(const struct runner *r)
+{
+    return r->opt.echo;
+}
+
+int runner_audio_new(struct runner *r, char error[AUDIO_TEXT_BYTES])
+{
+    struct audio_config in = {
+        .spec = echoes(r) ? NULL : r->opt.mic,
+        .loop = r->opt.mic_loop,
+        .wake = runner_poke,
+        .user = r,
+    };
+    struct audio_config out = {.spec = echoes(r) ? NULL : r->opt.speaker,
+                               .wake = runner_poke,
+                               .user = r};
+    int err = audio_input_new(&r->input, &in, error);
+    return err != 0 ? err : audio_output_new(&r->output, &out, error);
+}
+
+void runner_audio_free(struct runner *r)
+{
+    audio_input_free(r->input);
+    audio_output_free(r->output);
+    r->input = NULL;
+    r->output = NULL;
+}
+
+static void tell(struct runner *r, enum runner_audio what, sotto_ns at_ns, const char *text)
+{
+    if (r->opt.on_audio != NULL) {
+        r->opt.on_audio(what, at_ns, text, r->opt.user);
+    }
+}
+
+static void tell_input(struct runner *r)
+{
+    static const enum runner_audio of[] = {
+        [AUDIO_STARTED] = RUNNER_MIC_STARTED,   [AUDIO_STOPPED] = RUNNER_MIC_STOPPED,
+        [AUDIO_ENDED] = RUNNER_MIC_END,         [AUDIO_FAILED] = RUNNER_MIC_FAILED,
+        [AUDIO_CHANGED] = RUNNER_AUDIO_CHANGED,
+    };
+    char text[AUDIO_TEXT_BYTES];
+    sotto_ns at_ns;
+    enum audio_news what;
+    while ((what = audio_input_news(r->input, &at_ns, text)) != AUDIO_NO_NEWS) {
+        tell(r, of[what], at_ns, text);
+    }
+}
+
+static void tell_output(struct runner *r)
+{
+    static const enum runner_audio of[] = {
+        [AUDIO_STARTED] = RUNNER_SPEAKER_STARTED, [AUDIO_STOPPED] = RUNNER_SPEAKER_STOPPED,
+        [AUDIO_ENDED] = RUNNER_SPEAKER_STOPPED,   [AUDIO_FAILED] = RUNNER_SPEAKER_FAILED,
+        [AUDIO_CHANGED] = RUNNER_AUDIO_CHANGED,
+    };
+    char text[AUDIO_TEXT_BYTES];
+    sotto_ns at_ns;
+    enum audio_news what;
+    while ((what = audio_output_news(r->output, &at_ns, text)) != AUDIO_NO_NEWS) {
+        tell(r, of[what], at_ns, text);
+    }
+}
+
+void runner_audio_mic(struct runner *r, bool on)
+{
+    sotto_ns now = runner_now().mono_ns;
+    r->mic_on = on;
+    r->captured_ns = 0;
+    if (echoes(r)) {
+        return;
+    }
+    if (on) {
+        audio_input_start(r->input, now);
+    } else {
+        audio_input_stop(r->input, now);
+        r->levels.mic = 0;
+    }
+}
+
+static bool any_call_active(const struct runner *r)
+{
+    uint32_t calls[SOTTO_CALLS_MAX];
+    size_t count = sotto_device_calls(r->device, calls);
+    for (size_t i = 0; i < count; i++) {
+        struct sotto_call_info info;
+        if (sotto_device_call_info(r->device, calls[i], &info) == 0 &&
+            info.state == SOTTO_CALL_ACTIVE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void runner_audio_calls(struct runner *r)
+{
+    sotto_ns now = runner_now().mono_ns;
+    bool on = any_call_active(r);
+    if (on == r->speaker_on) {
+        return;
+    }
+    r->speaker_on = on;
+    if (!on) {
+        audio_output_stop(r->output, now);
+        r->levels.speaker = 0;
+    } else if (!echoes(r)) {
+        audio_output_start(r->output, now);
+    }
+}
+
+// An echo: what has come for this tick goes back with this tick's cell.
+static void echo(struct runner *r, struct sotto_now now)
+{
+    int16_t pcm[AUDIO_FRAME_SAMPLES];
+    if (!r->speaker_on) {
+        return;
+    }
+    audio_output_start(r->output, now.mono_ns);
+    unsigned frames = audio_output_wanted(r->output, now.mono_ns);
+    for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
+        sotto_device_playout(r->device, pcm, now);
+        audio_output_write(r->output, pcm);
+        sotto_device_capture(r->device, pcm, AUDIO_FRAME_SAMPLES);
+        r->levels.mic = r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
+    }
+    sotto_wipe(pcm, sizeof(pcm));
+}
+
+void runner_audio_capture(struct runner *r, struct sotto_now now)
+{
+    int16_t pcm[CAPTURE_SAMPLES];
+    if (now.mono_ns - r->captured_ns < CAPTURE_EVERY_NS) {
+        return;
+    }
+    r->captured_ns = now.mono_ns;
+    if (echoes(r)) {
+        echo(r, now);
+        return;
+    }
+    if (!r->mic_on) {
+        return;
+    }
+    size_t n = audio_input_read(r->input, pcm, CAPTURE_SAMPLES, now.mono_ns);
+    sotto_device_capture(r->device, pcm, n);
+    if (n > 0) {
+        r->levels.mic = audio_level(pcm, n);
+    }
+    sotto_wipe(pcm, sizeof(pcm));
+}
+
+void runner_audio_play(struct runner *r, struct sotto_now now)
+{
+    int16_t pcm[AUDIO_FRAME_SAMPLES];
+    sotto_ns tick = sotto_device_expiry(r->device);
+    tell_input(r);
+    tell_output(r);
+    if (echoes(r) || (tick != SOTTO_NEVER && tick < now.mono_ns + PLAY_CLEAR_NS)) {
+        return;
+    }
+    unsigned frames = audio_output_wanted(r->output, now.mono_ns);
+    for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
+        sotto_device_playout(r->device, pcm, now);
+        audio_output_write(r->output, pcm);
+        r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
+    }
+    if (frames > 0) {
+        sotto_wipe(pcm, sizeof(pcm));
+    }
+}
+
+sotto_ns runner_audio_expiry(const struct runner *r)
+{
+    return echoes(r) ? SOTTO_NEVER : audio_output_expiry(r->output);
+}
