@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: Apache-2.0
+// The policy over the real store, in virtual time, with no sound: hours pass in a second.
+#include "unit.h"
+
+#include "media/playout_policy.h"
+#include "prng.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS SOTTO_NS_PER_MS
+#define TICK SOTTO_TICK_NS
+#define SECONDS(n) ((n) * 50) // in ticks
+
+struct rig {
+    struct playout_policy policy;
+    struct frame_store store;
+    bool quiet; // what a look at the sound would say
+    uint32_t played, concealed, waited, idle, skipped, restarted, late;
+    uint64_t last; // tick played last
+    bool any;
+    sotto_ns delay, delay_min, delay_max; // of frames played, from arrival
+};
+
+static struct rig *fresh(void)
+{
+    static struct rig r;
+    memset(&r, 0, sizeof r);
+    playout_policy_reset(&r.policy);
+    frame_store_clear(&r.store);
+    r.delay_min = SOTTO_NEVER;
+    return &r;
+}
+
+static void put(struct rig *r, uint64_t tick, sotto_ns now)
+{
+    if (frame_store_knows(&r->store, tick)) {
+        return;
+    }
+    switch (playout_policy_admit(&r->policy, &r->store, tick, now)) {
+    case PLAYOUT_LATE:
+        r->late++;
+        return;
+    case PLAYOUT_RESTART:
+        frame_store_clear(&r->store);
+        r->restarted += r->any ? 1 : 0;
+        r->any = false;
+        break;
+    case PLAYOUT_TAKE:
+        break;
+    }
+    frame_store_put(&r->store, tick, (const uint8_t *)"x", 1, now);
+}
+
+static void play(struct rig *r, uint64_t tick, sotto_ns now)
+{
+    const struct stored_frame *f = frame_store_find(&r->store, tick);
+    assert_non_null(f);
+    assert_true(!r->any || tick > r->last); // never back, never twice
+    assert_true(now >= f->arrived);         // never before it came
+    r->any = true;
+    r->last = tick;
+    r->played++;
+    r->delay = now - f->arrived;
+    r->delay_min = r->delay < r->delay_min ? r->delay : r->delay_min;
+    r->delay_max = r->delay > r->delay_max ? r->delay : r->delay_max;
+    frame_store_drop(&r->store, tick);
+}
+
+static enum playout_action get(struct rig *r, sotto_ns now)
+{
+    struct playout_choice c = playout_policy_next(&r->policy, &r->store, now);
+    bool skip = c.skip == PLAYOUT_SKIP_NOW || (c.skip == PLAYOUT_SKIP_IF_QUIET && r->quiet);
+    if (skip) {
+        frame_store_drop(&r->store, c.tick);
+        play(r, c.tick + 1, now);
+        playout_policy_skipped(&r->policy);
+        r->skipped++;
+        return c.action;
+    }
+    switch (c.action) {
+    case PLAYOUT_IDLE:
+        r->idle++;
+        break;
+    case PLAYOUT_PLAY:
+        play(r, c.tick, now);
+        break;
+    case PLAYOUT_CONCEAL:
+        assert_null(frame_store_find(&r->store, c.tick));
+        r->concealed++;
+        break;
+    case PLAYOUT_WAIT:
+        r->waited++;
+        break;
+    }
+    return c.action;
+}
+
+// ---- a sender, a network, a consumer ----------------------------------------------------------
+
+struct network {
+    uint64_t rng;
+    uint32_t loss_percent, duplicate_percent;
+    uint32_t delay_ms, jitter_ms; // a jitter above a tick reorders
+    bool in_order;                // jitter delays, but does not reorder
+    sotto_ns last_lands;
+};
+
+#define FLIGHTS 128
+
+struct flight {
+    bool used;
+    uint64_t tick;
+    sotto_ns lands;
+};
+
+static struct flight flights[FLIGHTS];
+
+static void launch_one(uint64_t tick, sotto_ns lands)
+{
+    for (size_t i = 0; i < FLIGHTS; i++) {
+        if (!flights[i].used) {
+            flights[i] = (struct flight){true, tick, lands};
+            return;
+        }
+    }
+    fail_msg("too many in flight");
+}
+
+static void launch(struct network *n, uint64_t tick, sotto_ns now)
+{
+    if (prng_percent(&n->rng, n->loss_percent)) {
+        return;
+    }
+    uint32_t copies = prng_percent(&n->rng, n->duplicate_percent) ? 2 : 1;
+    for (uint32_t i = 0; i < copies; i++) {
+        sotto_ns lands = now + n->delay_ms * MS + prng_below(&n->rng, n->jitter_ms * 1000 + 1) * 1000;
+        if (n->in_order && lands < n->last_lands) {
+            lands = n->last_lands;
+        }
+        n->last_lands = lands;
+        launch_one(tick, lands);
+    }
+}
+
+static void land(struct rig *r, sotto_ns now)
+{
+    for (;;) {
+        struct flight *first = NULL;
+        for (size_t i = 0; i < FLIGHTS; i++) {
+            struct flight *f = &flights[i];
+            bool due = f->used && f->lands <= now;
+            if (due && (first == NULL || f->lands < first->lands ||
+                        (f->lands == first->lands && f->tick < first->tick))) {
+                first = f;
+            }
+        }
+        if (first == NULL) {
+            return;
+        }
+        first->used = false;
+        put(r, first->tick, first->lands);
+    }
+}
+
+// Ticks `from` .. `until` sent at their time; the consumer asks at phase_ns after each of its own
+// ticks, which are drift_ppm longer.
+static void run(struct rig *r, struct network *n, uint64_t from, uint64_t until,
+                sotto_ns phase_ns, int drift_ppm)
+{
+    static uint64_t asked;
+    static sotto_ns consumer;
+    if (from == 0) {
+        memset(flights, 0, sizeof flights);
+        asked = 0;
+        consumer = phase_ns;
+    }
+    const sotto_ns step = TICK + (sotto_ns)(int64_t)((int64_t)TICK / 1000000 * drift_ppm);
+    for (uint64_t tick = from; tick < until; tick++) {
+        sotto_ns now = tick * TICK;
+        launch(n, tick, now);
+        while (consumer < now + TICK) {
+            land(r, consumer);
+            get(r, consumer);
+            consumer += step;
+            asked++;
+        }
+    }
+    assert_int_equal(asked, r->played + r->concealed + r->waited + r->idle);
+}
+
+// ---- tests ------------------------------------------------------------------------------------
+
+// Whatever the consumer's phase: nothing concealed, 20 to 40 ms of delay.
+static void clean_line(void **state)
+{
+    (void)state;
+    for (sotto_ns phase = 0; phase < TICK; phase += MS / 2) {
+        struct rig *r = fresh();
+        struct network n = {.rng = 1, .delay_ms = 7};
+        run(r, &n, 0, SECONDS(60), phase, 0);
+        assert_int_equal(r->concealed + r->waited + r->skipped + r->late, 0);
+        assert_true(r->delay_min >= TICK);
+        assert_true(r->delay_max <= 2 * TICK);
+        assert_true(r->idle <= 4);
+        assert_true(r->played >= SECONDS(60) - 4);
+    }
+}
+
+static void loss(void **state)
+{
+    (void)state;
+    for (uint32_t percent = 1; percent <= 50; percent += 7) {
+        struct rig *r = fresh();
+        struct network n = {.rng = percent, .loss_percent = percent, .delay_ms = 30};
+        run(r, &n, 0, SECONDS(600), 9 * MS, 0);
+        uint32_t hidden = r->concealed + r->waited;
+        uint32_t expected = SECONDS(600) * percent / 100;
+        assert_in_range(hidden, expected * 8 / 10, expected * 12 / 10 + 10);
+        assert_true(r->delay <= 3 * TICK); // loss alone adds no delay
+        assert_int_equal(r->late, 0);
+    }
+}
+
+// Frames come at random times: after some underruns the buffer is as deep as it must be.
+static void jitter(void **state)
+{
+    (void)state;
+    for (uint32_t ms = 5; ms <= 80; ms += 15) {
+        struct rig *r = fresh();
+        struct network n = {.rng = ms, .delay_ms = 20, .jitter_ms = ms, .in_order = true};
+        run(r, &n, 0, SECONDS(10), 3 * MS, 0);
+        uint32_t before = r->concealed + r->waited;
+        run(r, &n, SECONDS(10), SECONDS(310), 3 * MS, 0);
+        uint32_t after = r->concealed + r->waited - before;
+        print_message("jitter %2u ms: %u of 15000 concealed, %u skipped, delay %llu ms at most\n",
+                      ms, after, r->skipped, (unsigned long long)(r->delay_max / MS));
+        assert_true(after <= 150); // 1 %
+        assert_true(r->delay_max <= (ms + 70) * MS);
+    }
+}
+
+static void reorder_and_duplicates(void **state)
+{
+    (void)state;
+    for (uint32_t ms = 30; ms <= 90; ms += 30) {
+        struct rig *r = fresh();
+        struct network n = {.rng = 3, .delay_ms = 20, .jitter_ms = ms, .duplicate_percent = 30};
+        run(r, &n, 0, SECONDS(300), 3 * MS, 0);
+        print_message("reordered by %u ms: %u concealed, %u late, delay %llu ms at most\n", ms,
+                      r->concealed + r->waited, r->late, (unsigned long long)(r->delay_max / MS));
+        assert_int_equal(r->restarted, 0);
+        assert_true(r->played > SECONDS(300) * 80 / 100);
+        assert_true(r->delay_max <= (ms + 60) * MS);
+    }
+}
+
+// A stall of the network: everything comes, late and at once.
+static void stall(void **state)
+{
+    (void)state;
+    const uint32_t stalls_ms[] = {60, 150, 400, 1000};
+    for (size_t i = 0; i < 4; i++) {
+        struct rig *r = fresh();
+        struct network n = {.rng = 1, .delay_ms = 10};
+        run(r, &n, 0, 500, 5 * MS, 0);
+        struct network stalled = n;
+        stalled.delay_ms = stalls_ms[i];
+        stalled.in_order = true;
+        uint64_t tick = 500;
+        for (; stalled.delay_ms > 10; tick++) {
+            run(r, &stalled, tick, tick + 1, 0, 0);
+            stalled.delay_ms = stalled.delay_ms > 20 + 10 ? stalled.delay_ms - 20 : 10;
+        }
+        r->delay_max = 0;
+        run(r, &n, tick, tick + 2, 0, 0);
+        assert_true(r->delay_max <= (PLAYOUT_DEPTH_MAX_FRAMES + 1) * TICK);
+        uint32_t hidden = r->concealed + r->waited;
+        assert_in_range(hidden, stalls_ms[i] / 20 - 2, stalls_ms[i] / 20);
+        // And the delay comes down again, without concealing anything.
+        run(r, &n, tick + 2, tick + SECONDS(15), 0, 0);
+        assert_int_equal(r->concealed + r->waited, hidden);
+        assert_true(r->delay <= 2 * TICK);
+    }
+}
+
+// The same outage, but what was sent is lost: the delay afterwards is what it was.
+static void burst_loss(void **state)
+{
+    (void)state;
+    for (uint32_t lost = 1; lost < 60; lost++) {
+        struct rig *r = fresh();
+        struct network n = {.rng = 1, .delay_ms = 10};
+        run(r, &n, 0, 500, 5 * MS, 0);
+        sotto_ns before = r->delay;
+        struct network dead = n;
+        dead.loss_percent = 100;
+        run(r, &dead, 500, 500 + lost, 0, 0);
+        run(r, &n, 500 + lost, 500 + lost + 10, 0, 0);
+        assert_int_equal(r->concealed + r->waited, lost);
+        assert_true(r->delay == before);
+        assert_int_equal(r->restarted, 0);
+    }
+}
+
+static void long_outage(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    struct network n = {.rng = 1, .delay_ms = 10};
+    run(r, &n, 0, 500, 5 * MS, 0);
+    struct network dead = n;
+    dead.loss_percent = 100;
+    run(r, &dead, 500, 500 + SECONDS(60), 0, 0);
+    assert_int_equal(r->restarted, 0);
+    run(r, &n, 500 + SECONDS(60), 500 + SECONDS(62), 0, 0);
+    assert_int_equal(r->restarted, 1);
+    assert_true(r->delay >= TICK && r->delay <= 2 * TICK);
+    assert_int_equal(r->last + 3, 500 + SECONDS(62)); // it plays what is sent now
+}
+
+// The clocks of two sound cards: an hour at 200 ppm either way is 36 frames.
+static void drift_for_an_hour(void **state)
+{
+    (void)state;
+    for (int ppm = -200; ppm <= 200; ppm += 200) {
+        for (int quiet = 0; quiet <= 1; quiet++) {
+            struct rig *r = fresh();
+            r->quiet = quiet == 1;
+            struct network n = {.rng = 1, .delay_ms = 40, .jitter_ms = 4};
+            run(r, &n, 0, SECONDS(3600), 11 * MS, ppm);
+            uint32_t hidden = r->concealed + r->waited;
+            print_message("%+d ppm: %u concealed, %u skipped, delay %llu..%llu ms\n", ppm, hidden,
+                          r->skipped, (unsigned long long)(r->delay_min / MS),
+                          (unsigned long long)(r->delay_max / MS));
+            assert_true(hidden <= (ppm < 0 ? 60 : 0));
+            assert_true(r->skipped <= (ppm != 0 ? 60 : 0));
+            assert_true(ppm <= 0 || r->skipped >= 30); // a slow consumer must skip
+            assert_true(ppm >= 0 || hidden >= 30);     // a quick one must conceal
+            assert_true(r->delay_max <= 70 * MS);
+        }
+    }
+}
+
+static void put_and_get(struct rig *r, uint64_t first, uint64_t count, sotto_ns *now)
+{
+    for (uint64_t i = 0; i < count; i++, *now += TICK) {
+        put(r, first + i, *now);
+        get(r, *now + 1);
+    }
+}
+
+static void ticks_jump_ahead(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    sotto_ns now = 0;
+    put_and_get(r, 100, 50, &now);
+    put_and_get(r, 1000000, 50, &now);
+    assert_int_equal(r->restarted, 1);
+    assert_true(r->delay <= 2 * TICK);
+    assert_int_equal(r->last, 1000048);
+    put_and_get(r, PLAYOUT_TICK_MAX - 49, 50, &now);
+    assert_int_equal(r->restarted, 2);
+    assert_int_equal(r->last, PLAYOUT_TICK_MAX - 1);
+}
+
+// The peer began anew at 0: heard again within a quarter of a second.
+static void ticks_jump_back(void **state)
+{
+    (void)state;
+    const uint64_t from[] = {40, 100, 1000000};
+    for (size_t i = 0; i < 3; i++) {
+        struct rig *r = fresh();
+        sotto_ns now = 0;
+        put_and_get(r, from[i], 50, &now);
+        put_and_get(r, 0, 30, &now);
+        assert_int_equal(r->restarted, 1);
+        assert_int_equal(r->last, 28);
+        assert_true(r->delay <= 2 * TICK);
+    }
+}
+
+// A few old frames among good ones are only late.
+static void old_frames_disturb_nothing(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    sotto_ns now = 0;
+    for (uint64_t tick = 1000; tick < 2000; tick++, now += TICK) {
+        put(r, tick, now);
+        for (uint64_t k = 1; k <= 5; k++) {
+            put(r, tick - 70 * k, now);
+        }
+        get(r, now + 1);
+    }
+    assert_int_equal(r->restarted, 0);
+    assert_int_equal(r->concealed + r->waited, 0);
+    assert_true(r->late > 4000);
+}
+
+static void reset_forgets(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    sotto_ns now = 0;
+    put_and_get(r, 500, 10, &now);
+    playout_policy_reset(&r->policy);
+    frame_store_clear(&r->store);
+    r->any = false;
+    uint32_t idle = r->idle;
+    get(r, now);
+    assert_int_equal(r->idle, idle + 1);
+    put_and_get(r, 3, 10, &now);
+    assert_int_equal(r->last, 11);
+}
+
+// Nothing but silence before the first frame, and while it settles.
+static void before_the_first_frame(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(get(r, (sotto_ns)i * TICK), PLAYOUT_IDLE);
+    }
+    put(r, 7, 1000 * TICK);
+    assert_int_equal(get(r, 1000 * TICK + MS), PLAYOUT_IDLE);
+    assert_int_equal(get(r, 1001 * TICK - 1), PLAYOUT_IDLE);
+    assert_int_equal(get(r, 1001 * TICK), PLAYOUT_PLAY);
+    assert_int_equal(r->last, 7);
+    assert_int_equal(get(r, 1002 * TICK), PLAYOUT_WAIT);
+}
+
+// A quiet frame is taken for the skip when there is one; a missing frame, even better.
+static void skips_prefer_quiet(void **state)
+{
+    (void)state;
+    for (int quiet = 0; quiet <= 1; quiet++) {
+        struct rig *r = fresh();
+        r->quiet = quiet == 1;
+        sotto_ns now = 0;
+        put_and_get(r, 0, 10, &now);
+        get(r, now); // an extra tick of the consumer: starved twice
+        get(r, now);
+        get(r, now);
+        assert_true(r->waited > 0);
+        uint32_t ticks = 0;
+        for (uint64_t tick = 10; r->skipped == 0; tick++, ticks++, now += TICK) {
+            assert_true(ticks < 1000);
+            put(r, tick, now);
+            put(r, tick + 1, now);
+            put(r, tick + 2, now);
+            get(r, now + 1);
+        }
+        uint32_t want = quiet == 1 ? PLAYOUT_SHRINK_TICKS
+                                   : PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS;
+        assert_in_range(ticks, want / 4, want + 5);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clean_line),
+        cmocka_unit_test(loss),
+        cmocka_unit_test(jitter),
+        cmocka_unit_test(reorder_and_duplicates),
+        cmocka_unit_test(stall),
+        cmocka_unit_test(burst_loss),
+        cmocka_unit_test(long_outage),
+        cmocka_unit_test(drift_for_an_hour),
+        cmocka_unit_test(ticks_jump_ahead),
+        cmocka_unit_test(ticks_jump_back),
+        cmocka_unit_test(old_frames_disturb_nothing),
+        cmocka_unit_test(reset_forgets),
+        cmocka_unit_test(before_the_first_frame),
+        cmocka_unit_test(skips_prefer_quiet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

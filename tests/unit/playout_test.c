@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole playout, sound included. What the policy does: playout_policy_test.c.
+#include "unit.h"
+
+#include "failing_env.h"
+#include "sound.h"
+
+#define MS SOTTO_NS_PER_MS
+#define TICK SOTTO_TICK_NS
+#define FRAMES 200
+#define SAMPLES (FRAMES * SOTTO_FRAME_SAMPLES)
+
+static int16_t in[SAMPLES], out[SAMPLES];
+static uint8_t packets[FRAMES][SOTTO_VOICE_PACKET_BYTES];
+
+static void encode_all(void)
+{
+    struct sotto_voice_encoder *e;
+    assert_int_equal(sotto_voice_encoder_new(&e, sotto_env_default()), 0);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_int_equal(sotto_voice_encode(e, in + i * SOTTO_FRAME_SAMPLES, packets[i]), 0);
+    }
+    sotto_voice_encoder_free(e);
+}
+
+static void encode_tone(void)
+{
+    sound_tone(in, SAMPLES, 400, 8000);
+    encode_all();
+}
+
+static struct sotto_playout *make(void)
+{
+    struct sotto_playout *p;
+    assert_int_equal(sotto_playout_new(&p, sotto_env_default()), 0);
+    return p;
+}
+
+static int put(struct sotto_playout *p, uint64_t tick, sotto_ns now)
+{
+    return sotto_playout_put(p, tick, packets[tick % FRAMES], SOTTO_VOICE_PACKET_BYTES, now);
+}
+
+static struct sotto_playout_stats stats_of(const struct sotto_playout *p)
+{
+    struct sotto_playout_stats s;
+    sotto_playout_stats(p, &s);
+    return s;
+}
+
+static bool is_silent(const int16_t *pcm)
+{
+    return sound_energy(pcm, SOTTO_FRAME_SAMPLES) < 1e-9;
+}
+
+// Puts frames from .. until, one a tick, and asks for one each time. Returns how many were sound.
+static uint32_t talk(struct sotto_playout *p, uint64_t from, uint64_t until, sotto_ns *now)
+{
+    uint32_t good = 0;
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = from; t < until; t++, *now += TICK) {
+        assert_int_equal(put(p, t, *now), 0);
+        good += sotto_playout_get(p, pcm, *now + 5 * MS) ? 1 : 0;
+    }
+    return good;
+}
+
+static void nothing_yet(void **state)
+{
+    (void)state;
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (int i = 0; i < 10; i++) {
+        memset(pcm, 0x11, sizeof pcm);
+        assert_false(sotto_playout_get(p, pcm, (sotto_ns)i * TICK));
+        assert_true(is_silent(pcm));
+    }
+    struct sotto_playout_stats s = stats_of(p);
+    assert_int_equal(s.played + s.concealed + s.received, 0);
+    sotto_playout_free(p);
+}
+
+static void speech_comes_through(void **state)
+{
+    (void)state;
+    for (uint32_t loss = 0; loss <= 20; loss += 10) {
+        const char *what = sound_speech(in, SAMPLES);
+        encode_all();
+        struct sotto_playout *p = make();
+        uint64_t rng = 4;
+        for (uint64_t t = 0; t < FRAMES; t++) {
+            if (t == 0 || !prng_percent(&rng, loss)) {
+                assert_int_equal(put(p, t, t * TICK), 0);
+            }
+            (void)sotto_playout_get(p, out + t * SOTTO_FRAME_SAMPLES, t * TICK + 3 * MS);
+        }
+        struct sotto_playout_stats s = stats_of(p);
+        double like = sound_likeness(in, out, SAMPLES, 3 * SOTTO_FRAME_SAMPLES);
+        print_message("%s, %u %% lost: correlation %.3f, %u concealed\n", what, loss, like,
+                      (unsigned)s.concealed);
+        assert_true(like > 0.8 - loss * 0.02);
+        assert_int_equal(s.concealed > 0, loss > 0);
+        assert_in_range(s.delay_us, 20000, 40000);
+        sotto_playout_free(p);
+    }
+}
+
+static void what_is_counted(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    sotto_ns now = 0;
+    uint32_t good = talk(p, 0, 50, &now);
+    struct sotto_playout_stats s = stats_of(p);
+    assert_int_equal(s.received, 50);
+    assert_int_equal(s.played, good);
+    assert_int_equal(good, 49); // it starts one tick after the first frame
+    assert_int_equal(s.depth_frames, 1); // two when it was asked
+    assert_int_equal(s.concealed + s.late + s.duplicate + s.skipped, 0);
+    assert_int_equal(s.jitter_us, 0);
+    assert_int_equal(s.delay_us, 25000); // put, and asked for 25 ms later
+    assert_int_equal(put(p, 49, now), SOTTO_EREPLAY); // still waiting
+    assert_int_equal(put(p, 10, now), SOTTO_EREPLAY); // played long ago
+    s = stats_of(p);
+    assert_int_equal(s.duplicate, 2);
+    assert_int_equal(s.late, 0);
+    sotto_playout_free(p);
+}
+
+static void late_is_counted(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < 20; t++) {
+        if (t != 10) {
+            assert_int_equal(put(p, t, t * TICK), 0);
+        }
+        bool good = sotto_playout_get(p, pcm, t * TICK + MS);
+        assert_int_equal(good, t >= 1 && t != 11); // frame 10 is due at 11
+        assert_true(t < 2 || !is_silent(pcm));     // and concealed by sound
+    }
+    assert_int_equal(put(p, 10, 20 * TICK), SOTTO_EREPLAY);
+    struct sotto_playout_stats s = stats_of(p);
+    assert_int_equal(s.late, 1);
+    assert_int_equal(s.duplicate, 0);
+    assert_int_equal(s.concealed, 1);
+    sotto_playout_free(p);
+}
+
+static void jitter_as_in_rfc3550(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    // Transit alternates by 8 ms: |D| is 8 ms each time, so J tends to 8 ms.
+    for (uint64_t t = 0; t < FRAMES; t++) {
+        assert_int_equal(put(p, t, t * TICK + (t % 2) * 8 * MS), 0);
+        // Redundant and overtaken frames do not count.
+        (void)put(p, t, t * TICK + 500 * MS);
+        (void)sotto_playout_get(p, pcm, t * TICK + 19 * MS);
+    }
+    assert_in_range(stats_of(p).jitter_us, 7900, 8000);
+    sotto_playout_free(p);
+}
+
+static void refuses_bad_lengths(void **state)
+{
+    (void)state;
+    struct sotto_playout *p = make();
+    static const uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES + 1];
+    assert_int_equal(sotto_playout_put(p, 0, packet, 0, 0), SOTTO_EPARSE);
+    assert_int_equal(sotto_playout_put(p, 0, packet, sizeof packet, 0), SOTTO_EPARSE);
+    assert_int_equal(sotto_playout_put(p, UINT64_MAX, packet, 60, 0), SOTTO_EPARSE);
+    assert_int_equal(stats_of(p).received, 0);
+    assert_int_equal(sotto_playout_put(p, 0, packet, sizeof packet - 1, 0), 0);
+    assert_int_equal(stats_of(p).received, 1);
+    sotto_playout_free(p);
+}
+
+// Authentic packets that are no Opus are concealed like lost ones.
+static void not_opus(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    sotto_ns now = 0;
+    (void)talk(p, 0, 20, &now);
+    uint64_t concealed = stats_of(p).concealed;
+    const uint8_t junk[3] = {0xff, 0x3f, 0};
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    assert_int_equal(sotto_playout_put(p, 20, junk, sizeof junk, now), 0);
+    for (int i = 0; i < 2; i++, now += TICK) {
+        bool good = sotto_playout_get(p, pcm, now + 5 * MS);
+        assert_int_equal(good, i < 1);
+        assert_false(is_silent(pcm));
+    }
+    assert_int_equal(stats_of(p).concealed, concealed + 1);
+    sotto_playout_free(p);
+}
+
+static void conceals_then_falls_silent(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    sotto_ns now = 0;
+    (void)talk(p, 0, 20, &now);
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    uint64_t silent = 0, sounding = 0;
+    for (int i = 0; i < 50; i++, now += TICK) {
+        bool good = sotto_playout_get(p, pcm, now + 5 * MS);
+        assert_int_equal(good, i < 1); // what was buffered
+        silent += is_silent(pcm) ? 1 : 0;
+        sounding += i >= 1 && !is_silent(pcm) ? 1 : 0;
+        assert_true(i < 1 + SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES || is_silent(pcm));
+    }
+    assert_true(sounding >= 3);
+    assert_true(silent >= 50 - 1 - SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES);
+    assert_true(talk(p, 70, 90, &now) >= 18); // and comes back
+    sotto_playout_free(p);
+}
+
+// The step from sample to sample where a frame is left out stays what it is in the tone.
+static void a_skip_does_not_click(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    sotto_ns now = 0;
+    (void)talk(p, 0, 6, &now);
+    for (uint64_t t = 6; t < 10; t++) { // the consumer stands still for a while
+        assert_int_equal(put(p, t, now), 0);
+    }
+    int16_t pcm[SOTTO_FRAME_SAMPLES], last = 0;
+    int step_max = 0;
+    for (uint64_t t = 10; stats_of(p).skipped < 3; t++, now += TICK) {
+        assert_true(t < 1000);
+        assert_int_equal(put(p, t, now), 0);
+        assert_true(sotto_playout_get(p, pcm, now + 5 * MS));
+        for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
+            int step = abs(pcm[i] - last);
+            step_max = t > 15 && step > step_max ? step : step_max;
+            last = pcm[i];
+        }
+    }
+    // 8000 * 2 pi 400 / 48000 = 419 in the tone itself.
+    print_message("greatest step %d\n", step_max);
+    assert_in_range(step_max, 300, 1200);
+    assert_int_equal(stats_of(p).concealed, 0);
+    sotto_playout_free(p);
+}
+
+static void reset_starts_over(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    sotto_ns now = 0;
+    (void)talk(p, 100, 120, &now);
+    sotto_playout_reset(p);
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    assert_false(sotto_playout_get(p, pcm, now));
+    assert_true(is_silent(pcm));
+    assert_int_equal(stats_of(p).depth_frames, 0);
+    assert_int_equal(talk(p, 5, 25, &now), 19); // older ticks, too
+    sotto_playout_free(p);
+}
+
+// Clocks that jump, in either direction, harm nothing.
+static void wild_clocks(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    const sotto_ns times[] = {0, SOTTO_NEVER, 5, UINT64_MAX / 2, 1, SOTTO_NEVER - 1, 0};
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < 70; t++) {
+        (void)put(p, t, times[t % 7]);
+        (void)sotto_playout_get(p, pcm, times[(t * 3 + 1) % 7]);
+    }
+    assert_true(stats_of(p).played > 0);
+    sotto_playout_free(p);
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct failing_env f;
+        struct sotto_playout *p = NULL;
+        failing_env_init(&f, n);
+        int err = sotto_playout_new(&p, &f.env);
+        if (!f.failed) {
+            // Nothing later asks for memory.
+            sotto_ns now = 0;
+            f.fail_at = f.calls + 1;
+            assert_int_equal(err, 0);
+            (void)talk(p, 0, 20, &now);
+            sotto_playout_reset(p);
+            assert_false(f.failed);
+            sotto_playout_free(p);
+            assert_int_equal(f.live, 0);
+            assert_int_equal(n, 4);
+            break;
+        }
+        assert_int_equal(err, SOTTO_ENOMEM);
+        assert_null(p);
+        assert_int_equal(f.live, 0);
+    }
+    sotto_playout_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_yet),
+        cmocka_unit_test(speech_comes_through),
+        cmocka_unit_test(what_is_counted),
+        cmocka_unit_test(late_is_counted),
+        cmocka_unit_test(jitter_as_in_rfc3550),
+        cmocka_unit_test(refuses_bad_lengths),
+        cmocka_unit_test(not_opus),
+        cmocka_unit_test(conceals_then_falls_silent),
+        cmocka_unit_test(a_skip_does_not_click),
+        cmocka_unit_test(reset_starts_over),
+        cmocka_unit_test(wild_clocks),
+        cmocka_unit_test(allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
