@@ -9,12 +9,12 @@
 #include "media/cell_crypt.h"
 #include "sound.h"
 
-#define CELLS 200000
-#define ROUNDS 3 // the best counts: the machine is shared
-#define FRAMES 500
+#define CELLS            200000
+#define ROUNDS           3 // the best counts: the machine is shared
+#define FRAMES           500
 #define TICKS_PER_SECOND (1000 / SOTTO_TICK_MS)
-#define CELL_BUDGET_US 1.0    // over the bare cipher, for a seal and an open together
-#define DEVICE_BUDGET 5.0     // per cent of one core, in a call
+#define CELL_BUDGET_US   1.0 // over the bare cipher, for a seal and an open together
+#define DEVICE_BUDGET    5.0 // per cent of one core, in a call
 
 static void check(bool ok, const char *what)
 {
@@ -88,8 +88,7 @@ static double cells_sealed(void)
 {
     struct cell_sealer *s;
     struct sotto_secret base = {{1}};
-    check(cell_sealer_new(&s, sotto_env_default()) == 0 &&
-              cell_sealer_set_key(s, 0, &base) == 0,
+    check(cell_sealer_new(&s, sotto_env_default()) == 0 && cell_sealer_set_key(s, 0, &base) == 0,
           "sealer");
     struct cell_content c = {.voice = voice, .voice_len = sizeof voice, .has_ack = true};
     double start = cpu_us();
@@ -105,8 +104,7 @@ static double cells_opened(void)
 {
     struct cell_opener *o;
     struct sotto_secret base = {{1}};
-    check(cell_opener_new(&o, sotto_env_default()) == 0 &&
-              cell_opener_add_key(o, 0, &base) == 0,
+    check(cell_opener_new(&o, sotto_env_default()) == 0 && cell_opener_add_key(o, 0, &base) == 0,
           "opener");
     uint8_t plain[CELL_PLAINTEXT_MAX_BYTES];
     struct cell_content c;
@@ -178,7 +176,7 @@ int main(void)
     double share = (enc + bad + seal + open) * TICKS_PER_SECOND / 1e4;
     printf("a frame of %s: encode %.0f us, decode %.0f us, every second one concealed %.0f us\n",
            what, enc, dec, bad);
-    printf("  a device in a call, half of its frames lost: %.2f %% of a core (budget %.0f)\n", share,
-           DEVICE_BUDGET);
+    printf("  a device in a call, half of its frames lost: %.2f %% of a core (budget %.0f)\n",
+           share, DEVICE_BUDGET);
     return seal + open - bare <= CELL_BUDGET_US && share <= DEVICE_BUDGET ? 0 : 1;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define EPOCHS 3
-#define CTRS 4096
+#define CTRS   4096
 
 struct input {
     const uint8_t *at;

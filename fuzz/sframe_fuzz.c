@@ -35,8 +35,7 @@ static void round_trip(struct sotto_sframe_key *k, const uint8_t *data, size_t s
         assert(size > SOTTO_SFRAME_PLAIN_MAX_BYTES);
         return;
     }
-    int opened =
-        sotto_sframe_open(k, data, size % 7, sealed, (size_t)n, back, sizeof back, &got);
+    int opened = sotto_sframe_open(k, data, size % 7, sealed, (size_t)n, back, sizeof back, &got);
     assert(opened == (int)size && got == ctr && memcmp(back, data, size) == 0);
     sealed[(size_t)n * (ctr & 0xff) / 256] ^= (uint8_t)(1 + ctr % 255);
     assert(sotto_sframe_open(k, data, size % 7, sealed, (size_t)n, back, sizeof back, &got) < 0);

@@ -8,9 +8,9 @@
 
 #include "wire/cell.h"
 
-#define CELL_REPLAY_WINDOW 1024        // cells
-#define CELL_OLD_EPOCH_NS (5 * SOTTO_NS_PER_S) // an old epoch still opens cells this long
-#define CELL_METADATA "sotto cell v1"  // SFrame metadata (AAD) of every cell
+#define CELL_REPLAY_WINDOW 1024                 // cells
+#define CELL_OLD_EPOCH_NS  (5 * SOTTO_NS_PER_S) // an old epoch still opens cells this long
+#define CELL_METADATA      "sotto cell v1"      // SFrame metadata (AAD) of every cell
 
 // The sending side. The counter goes on over epochs: no (key, counter) pair comes twice.
 struct cell_sealer;
@@ -37,7 +37,6 @@ int64_t cell_opener_epoch(const struct cell_opener *o);
 // A cell counts as seen only after it has authenticated. An older epoch is refused once its time
 // is over.
 int cell_open(struct cell_opener *o, const uint8_t cell[CELL_BYTES], sotto_ns now,
-              uint8_t plain[CELL_PLAINTEXT_MAX_BYTES], struct cell_content *content,
-              uint64_t *ctr);
+              uint8_t plain[CELL_PLAINTEXT_MAX_BYTES], struct cell_content *content, uint64_t *ctr);
 
 #endif

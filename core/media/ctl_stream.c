@@ -6,13 +6,13 @@
 #include <assert.h>
 #include <string.h>
 
-#define LENGTH_BYTES 2          // before each message
-#define STREAM_END UINT32_MAX   // offsets are u32 and never wrap: the last byte's end
-#define ACK_REPEAT_NS (2 * SOTTO_NS_PER_S) // acks ride in every cell this long after data came
-#define ITEM_MAX_BYTES (UINT8_MAX - 4)     // stream bytes that one item can hold
+#define LENGTH_BYTES    2                    // before each message
+#define STREAM_END      UINT32_MAX           // offsets are u32 and never wrap: the last byte's end
+#define ACK_REPEAT_NS   (2 * SOTTO_NS_PER_S) // acks ride in every cell this long after data came
+#define ITEM_MAX_BYTES  (UINT8_MAX - 4)      // stream bytes that one item can hold
 #define PIECE_MAX_BYTES CELL_PLAINTEXT_MAX_BYTES
-#define TICK_NS (20 * SOTTO_NS_PER_MS)
-#define WORD_BITS 64
+#define TICK_NS         (20 * SOTTO_NS_PER_MS)
+#define WORD_BITS       64
 
 static_assert((CTL_BUFFER_BYTES & (CTL_BUFFER_BYTES - 1)) == 0, "indices are masked");
 static_assert(PIECE_MAX_BYTES <= ITEM_MAX_BYTES, "a piece is one item");
@@ -158,8 +158,7 @@ static sotto_ns retransmit_after(sotto_ns rtt_ns)
 
 static void go_back_if_late(struct sender *tx, sotto_ns rtt_ns, sotto_ns now)
 {
-    if (tx->acked == tx->sent || now < tx->since ||
-        now - tx->since < retransmit_after(rtt_ns)) {
+    if (tx->acked == tx->sent || now < tx->since || now - tx->since < retransmit_after(rtt_ns)) {
         return;
     }
     tx->next = tx->acked;
@@ -195,8 +194,7 @@ static size_t choose_piece(struct sender *tx, size_t room, sotto_ns now, uint64_
     return min_size(room, (size_t)(tx->next - from));
 }
 
-static size_t fill_ack(const struct receiver *rx, struct cell_content *c, size_t room,
-                       sotto_ns now)
+static size_t fill_ack(const struct receiver *rx, struct cell_content *c, size_t room, sotto_ns now)
 {
     const size_t need = CELL_ITEM_OVERHEAD + 4;
     bool recent = rx->heard && (now < rx->heard_at || now - rx->heard_at <= ACK_REPEAT_NS);
@@ -220,8 +218,8 @@ void ctl_stream_fill(struct ctl_stream *s, struct cell_content *c, size_t room, 
         return;
     }
     uint64_t offset;
-    size_t len = choose_piece(&s->tx, min_size(room - CELL_STREAM_OVERHEAD, PIECE_MAX_BYTES), now,
-                              &offset);
+    size_t len =
+        choose_piece(&s->tx, min_size(room - CELL_STREAM_OVERHEAD, PIECE_MAX_BYTES), now, &offset);
     if (len == 0) {
         return;
     }

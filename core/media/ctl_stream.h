@@ -11,9 +11,9 @@
 
 #include "wire/cell.h"
 
-#define CTL_MESSAGE_MAX_BYTES 17408  // a sealed flight of a re-key, and its type
-#define CTL_BUFFER_BYTES 65536       // queued and unacknowledged, each way
-#define CTL_WINDOW_BYTES 8192        // in flight
+#define CTL_MESSAGE_MAX_BYTES 17408 // a sealed flight of a re-key, and its type
+#define CTL_BUFFER_BYTES      65536 // queued and unacknowledged, each way
+#define CTL_WINDOW_BYTES      8192  // in flight
 #define CTL_RETRANSMIT_MIN_NS (120 * SOTTO_NS_PER_MS)
 #define CTL_RETRANSMIT_MAX_NS (2 * SOTTO_NS_PER_S)
 
@@ -29,8 +29,8 @@ int ctl_stream_send(struct ctl_stream *s, const uint8_t *msg, size_t len);
 size_t ctl_stream_pending(const struct ctl_stream *s);
 // Fills the stream, ack fields of the cell about to be made from at most `room` plaintext bytes
 // (item overheads included); called once for each cell. An acknowledgement is in each cell while
-// data came within the last two seconds, since cells get lost. Borrowed pointers stay valid until the next call on `s`. rtt_ns: the
-// present estimate or 0.
+// data came within the last two seconds, since cells get lost. Borrowed pointers stay valid until
+// the next call on `s`. rtt_ns: the present estimate or 0.
 void ctl_stream_fill(struct ctl_stream *s, struct cell_content *c, size_t room, sotto_ns rtt_ns,
                      sotto_ns now);
 // Takes the stream and ack fields of a received cell. 0, or SOTTO_EPROTO: the peer acknowledged

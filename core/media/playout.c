@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FADE_SAMPLES 480         // 10 ms, where a frame was skipped
-#define QUIET_LEVEL 64           // mean |sample|: silence whatever else is said
-#define QUIET_SHARE 4            // quiet: below this part of the usual level
-#define LEVEL_WEIGHT 32          // frames over which the usual level is taken
-#define DELAY_WEIGHT 8           // frames over which the delay is taken
+#define FADE_SAMPLES        480      // 10 ms, where a frame was skipped
+#define QUIET_LEVEL         64       // mean |sample|: silence whatever else is said
+#define QUIET_SHARE         4        // quiet: below this part of the usual level
+#define LEVEL_WEIGHT        32       // frames over which the usual level is taken
+#define DELAY_WEIGHT        8        // frames over which the delay is taken
 #define TRANSIT_STEP_MAX_US 10000000 // a larger step is an outage or a clock, not jitter
 
 struct sotto_playout {
@@ -158,8 +158,8 @@ static void measure_delay(struct sotto_playout *p, sotto_ns arrived, sotto_ns no
         delay_us = UINT32_MAX;
     }
     int64_t old = p->stats.delay_us;
-    int64_t change = p->stats.played == 0 ? (int64_t)delay_us - old
-                                          : ((int64_t)delay_us - old) / DELAY_WEIGHT;
+    int64_t change =
+        p->stats.played == 0 ? (int64_t)delay_us - old : ((int64_t)delay_us - old) / DELAY_WEIGHT;
     p->stats.delay_us = (uint32_t)(old + change);
 }
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define TARGET SOTTO_PLAYOUT_TARGET_FRAMES
+#define TARGET   SOTTO_PLAYOUT_TARGET_FRAMES
 #define START_NS ((TARGET - 1) * SOTTO_TICK_NS)
 
 static_assert(TARGET >= 1 && TARGET < PLAYOUT_DEPTH_MAX_FRAMES, "there is room to grow");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// When to play, conceal, wait or skip. It sees which frames wait (media/frame_store.h) and the time;
-// it knows nothing of packets and sound, so that another policy can take its place.
+// When to play, conceal, wait or skip. It sees which frames wait (media/frame_store.h) and the
+// time; it knows nothing of packets and sound, so that another policy can take its place.
 //
 // Depth is counted when a frame is asked for: newest tick - tick to be played + 1. A depth of
 // SOTTO_PLAYOUT_TARGET_FRAMES (2) therefore means that the frame played came 20 to 40 ms ago,
@@ -20,11 +20,11 @@
 
 #include "media/frame_store.h"
 
-#define PLAYOUT_DEPTH_MAX_FRAMES 12   // 240 ms
-#define PLAYOUT_SHRINK_TICKS 100      // 2 s, divided by the frames above the target
-#define PLAYOUT_QUIET_WAIT_TICKS 50   // 1 s, divided likewise
-#define PLAYOUT_STRAYS_MAX 10         // late frames in a row, nothing to play: the peer began anew
-#define PLAYOUT_TICK_MAX (UINT64_MAX / 4) // so that sums of ticks never wrap
+#define PLAYOUT_DEPTH_MAX_FRAMES 12  // 240 ms
+#define PLAYOUT_SHRINK_TICKS     100 // 2 s, divided by the frames above the target
+#define PLAYOUT_QUIET_WAIT_TICKS 50  // 1 s, divided likewise
+#define PLAYOUT_STRAYS_MAX       10  // late frames in a row, nothing to play: the peer began anew
+#define PLAYOUT_TICK_MAX         (UINT64_MAX / 4) // so that sums of ticks never wrap
 
 struct playout_policy {
     bool heard;   // a first frame came

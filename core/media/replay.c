@@ -7,7 +7,7 @@
 #define WORD_BITS 64
 
 static_assert((REPLAY_WORDS & (REPLAY_WORDS - 1)) == 0, "word indices are masked");
-static_assert(REPLAY_WORDS *WORD_BITS >= REPLAY_WINDOW + WORD_BITS,
+static_assert(REPLAY_WORDS * WORD_BITS >= REPLAY_WINDOW + WORD_BITS,
               "the word being entered holds nothing of the window");
 
 static uint64_t *word_of(struct replay_window *w, uint64_t ctr)

@@ -7,7 +7,7 @@
 #include <sotto/base.h>
 
 #define REPLAY_WINDOW 1024 // counters at and below the highest that can be told apart
-#define REPLAY_WORDS 32    // a power of two; 64 bits each: the window, and words to clear ahead
+#define REPLAY_WORDS  32   // a power of two; 64 bits each: the window, and words to clear ahead
 
 struct replay_window {
     uint64_t highest;

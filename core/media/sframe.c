@@ -10,14 +10,14 @@
 #include <string.h>
 
 // AES_256_GCM_SHA512_128, RFC 9605 §4.5.
-#define SUITE 5
-#define KEY_BYTES 32   // Nk
-#define NONCE_BYTES 12 // Nn
-#define CTR_BYTES 8
+#define SUITE               5
+#define KEY_BYTES           32 // Nk
+#define NONCE_BYTES         12 // Nn
+#define CTR_BYTES           8
 #define HEADER_INLINE_LIMIT 8 // values below it stand in the config byte itself
 
-#define LABEL_KEY "SFrame 1.0 Secret key "
-#define LABEL_SALT "SFrame 1.0 Secret salt "
+#define LABEL_KEY       "SFrame 1.0 Secret key "
+#define LABEL_SALT      "SFrame 1.0 Secret salt "
 #define LABEL_MAX_BYTES 64
 
 struct sotto_sframe_key {
@@ -157,10 +157,9 @@ static bool derive_all(struct sotto_sframe_key *k, const uint8_t *base_key, size
     uint8_t key[KEY_BYTES];
     EVP_KDF *hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *kdf = hkdf != NULL ? EVP_KDF_CTX_new(hkdf) : NULL;
-    bool ok =
-        kdf != NULL && derive(kdf, base_key, base_len, LABEL_KEY, k->kid, key, sizeof key) &&
-        derive(kdf, base_key, base_len, LABEL_SALT, k->kid, k->salt, sizeof k->salt) &&
-        make_ciphers(k, key);
+    bool ok = kdf != NULL && derive(kdf, base_key, base_len, LABEL_KEY, k->kid, key, sizeof key) &&
+              derive(kdf, base_key, base_len, LABEL_SALT, k->kid, k->salt, sizeof k->salt) &&
+              make_ciphers(k, key);
     EVP_KDF_CTX_free(kdf);
     EVP_KDF_free(hkdf);
     sotto_wipe(key, sizeof key);
@@ -220,8 +219,7 @@ static bool feed_aad(EVP_CIPHER_CTX *ctx, const uint8_t *header, size_t header_l
 {
     int n;
     return EVP_CipherUpdate(ctx, NULL, &n, header, (int)header_len) == 1 &&
-           (metadata_len == 0 ||
-            EVP_CipherUpdate(ctx, NULL, &n, metadata, (int)metadata_len) == 1);
+           (metadata_len == 0 || EVP_CipherUpdate(ctx, NULL, &n, metadata, (int)metadata_len) == 1);
 }
 
 int sotto_sframe_seal(struct sotto_sframe_key *k, uint64_t ctr, const uint8_t *metadata,

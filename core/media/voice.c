@@ -7,13 +7,13 @@
 #include <opus.h>
 #include <string.h>
 
-#define CHANNELS 1
+#define CHANNELS           1
 // Measured by bench/media_bench.c on one x86-64 core: 190 us to encode a frame of 20 ms at 10 as at
 // 8 (140 us at 6), 40 us to decode one. From 5 on the decoder conceals with its neural network:
 // 210 us for a concealed frame, nothing for a received one.
 #define ENCODER_COMPLEXITY 10
 #define DECODER_COMPLEXITY 5
-#define SAMPLE_BITS 16
+#define SAMPLE_BITS        16
 
 static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 8 * 1000,
               "a packet is a tick of the bitrate");

@@ -10,21 +10,21 @@
 extern "C" {
 #endif
 
-#define SOTTO_SAMPLE_RATE 48000
-#define SOTTO_TICK_MS 20
-#define SOTTO_TICK_NS (SOTTO_TICK_MS * SOTTO_NS_PER_MS)
-#define SOTTO_FRAME_SAMPLES (SOTTO_SAMPLE_RATE / 1000 * SOTTO_TICK_MS) // 960
-#define SOTTO_VOICE_BITRATE 24000
-#define SOTTO_VOICE_PACKET_BYTES 60 // Opus CBR, 24 kbit/s, 20 ms
+#define SOTTO_SAMPLE_RATE            48000
+#define SOTTO_TICK_MS                20
+#define SOTTO_TICK_NS                (SOTTO_TICK_MS * SOTTO_NS_PER_MS)
+#define SOTTO_FRAME_SAMPLES          (SOTTO_SAMPLE_RATE / 1000 * SOTTO_TICK_MS) // 960
+#define SOTTO_VOICE_BITRATE          24000
+#define SOTTO_VOICE_PACKET_BYTES     60  // Opus CBR, 24 kbit/s, 20 ms
 #define SOTTO_VOICE_PACKET_MAX_BYTES 143 // of a peer: what a cell can hold
-#define SOTTO_CELL_BYTES 160
+#define SOTTO_CELL_BYTES             160
 
 // ---- SFrame (RFC 9605), suite 5: AES_256_GCM_SHA512_128 ---------------------------------------
 
-#define SOTTO_SFRAME_TAG_BYTES 16
-#define SOTTO_SFRAME_HEADER_MAX_BYTES 17
+#define SOTTO_SFRAME_TAG_BYTES          16
+#define SOTTO_SFRAME_HEADER_MAX_BYTES   17
 #define SOTTO_SFRAME_BASE_KEY_MAX_BYTES 64
-#define SOTTO_SFRAME_PLAIN_MAX_BYTES 1024
+#define SOTTO_SFRAME_PLAIN_MAX_BYTES    1024
 #define SOTTO_SFRAME_METADATA_MAX_BYTES 1024
 
 struct sotto_sframe_key; // keys derived from one base key and KID (§4.4.2); opaque
@@ -75,15 +75,15 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
 // 20 to 40 ms, never more than 240 ms (core/media/playout_policy.h).
 struct sotto_playout;
 
-#define SOTTO_PLAYOUT_CAPACITY_FRAMES 64 // a frame this far ahead begins anew
-#define SOTTO_PLAYOUT_TARGET_FRAMES 2    // buffered when a frame is asked for, that one included
+#define SOTTO_PLAYOUT_CAPACITY_FRAMES    64 // a frame this far ahead begins anew
+#define SOTTO_PLAYOUT_TARGET_FRAMES      2  // buffered when a frame is asked for, that one included
 #define SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES 10 // then silence
 
 struct sotto_playout_stats {
     uint64_t received, played, concealed, late, duplicate, skipped;
-    uint32_t depth_frames;   // buffered now
-    uint32_t jitter_us;      // RFC 3550 §6.4.1
-    uint32_t delay_us;       // from a frame's arrival to its playing, smoothed
+    uint32_t depth_frames; // buffered now
+    uint32_t jitter_us;    // RFC 3550 §6.4.1
+    uint32_t delay_us;     // from a frame's arrival to its playing, smoothed
 };
 
 // 0, SOTTO_ENOMEM, SOTTO_ECRYPTO (Opus failed).

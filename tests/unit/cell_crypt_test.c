@@ -184,7 +184,9 @@ static void replay_and_reorder(void **state)
 {
     (void)state;
     struct pair p = make_pair();
-    enum { N = CELL_REPLAY_WINDOW + 10 };
+    enum {
+        N = CELL_REPLAY_WINDOW + 10
+    };
     static uint8_t cells[N][CELL_BYTES];
     for (int i = 0; i < N; i++) {
         seal(&p, cells[i]);
@@ -259,8 +261,8 @@ static void malformed_but_authentic(void **state)
     assert_int_equal(sotto_sframe_key_new(&k, b.bytes, 32, 0, sotto_env_default()), 0);
     uint8_t junk[CELL_PLAINTEXT_MAX_BYTES], plain[CELL_PLAINTEXT_MAX_BYTES], cell[CELL_BYTES];
     memset(junk, 0x77, sizeof junk);
-    assert_int_equal(sotto_sframe_seal(k, 0, (const uint8_t *)CELL_METADATA,
-                                       strlen(CELL_METADATA), junk, sizeof junk, cell, CELL_BYTES),
+    assert_int_equal(sotto_sframe_seal(k, 0, (const uint8_t *)CELL_METADATA, strlen(CELL_METADATA),
+                                       junk, sizeof junk, cell, CELL_BYTES),
                      CELL_BYTES);
     struct cell_content c = {.voice_len = 1234};
     uint64_t ctr = 55;

@@ -8,7 +8,7 @@
 #include <sotto/media.h>
 #include <stdio.h>
 
-#define MS SOTTO_NS_PER_MS
+#define MS   SOTTO_NS_PER_MS
 #define TICK (20 * MS)
 #define ROOM 80 // beside voice, in a cell
 
@@ -328,8 +328,9 @@ static void hostile_cells(void **state)
     const uint32_t offsets[] = {CTL_WINDOW_BYTES, CTL_WINDOW_BYTES - 99, UINT32_MAX - 100,
                                 UINT32_MAX};
     for (size_t i = 0; i < 4; i++) {
-        refused(&(struct cell_content){
-            .stream = zeros, .stream_len = sizeof zeros, .stream_offset = offsets[i]});
+        refused(&(struct cell_content){.stream = zeros,
+                                       .stream_len = sizeof zeros,
+                                       .stream_offset = offsets[i]});
     }
     // An empty message, and one that is too long.
     refused(&(struct cell_content){.stream = zeros, .stream_len = 2});
@@ -346,11 +347,11 @@ static void harmless_cells(void **state)
     pass(a, b, 0);
     pass(b, a, 0);
     // An ack of the past (its cell was overtaken), and the edge of the window.
-    assert_int_equal(
-        ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 3}, 0), 0);
+    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 3}, 0), 0);
     assert_int_equal(ctl_stream_pending(a), 0);
     static const uint8_t data[100] = {0, 98};
-    struct cell_content edge = {.stream = data, .stream_len = sizeof data,
+    struct cell_content edge = {.stream = data,
+                                .stream_len = sizeof data,
                                 .stream_offset = 7 + CTL_WINDOW_BYTES - sizeof data};
     assert_int_equal(ctl_stream_take(b, &edge, 0), 0);
     struct cell_content nothing = {0};
@@ -370,8 +371,7 @@ static void ack_in_the_middle_of_a_piece(void **state)
     for (int i = 0; i < 5; i++) {
         ctl_stream_fill(a, &c, ROOM, 0, 0);
     }
-    assert_int_equal(
-        ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 33}, MS), 0);
+    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 33}, MS), 0);
     ctl_stream_fill(a, &c, ROOM, 0, MS + CTL_RETRANSMIT_MIN_NS);
     assert_int_equal(c.stream_offset, 33);
     assert_int_equal(ctl_stream_pending(a), 202 - 33);
@@ -441,8 +441,11 @@ static void talk(struct side *me, const struct side *peer)
 static int run(uint64_t seed, uint32_t loss, uint32_t message_max, uint32_t total)
 {
     static struct network ab, ba;
-    ab = (struct network){.rng = seed, .loss_percent = loss, .duplicate_percent = 10,
-                          .delay_ms = 40, .jitter_ms = 60};
+    ab = (struct network){.rng = seed,
+                          .loss_percent = loss,
+                          .duplicate_percent = 10,
+                          .delay_ms = 40,
+                          .jitter_ms = 60};
     ba = ab;
     ba.rng = seed ^ 0xabcdef;
     struct side a = {.s = make(), .total = total, .message_max = message_max};
@@ -479,7 +482,8 @@ static void any_loss(void **state)
             int ticks = run(seed * 1000 + loss, loss, 400, 60);
             worst = ticks > worst ? ticks : worst;
         }
-        print_message("%2u %% lost: 12 KB there, 5 KB back, in at most %.1f s\n", loss, worst * 0.02);
+        print_message("%2u %% lost: 12 KB there, 5 KB back, in at most %.1f s\n", loss,
+                      worst * 0.02);
     }
 }
 

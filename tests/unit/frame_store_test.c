@@ -98,8 +98,10 @@ static void cleared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_what_it_was_given), cmocka_unit_test(dropping_is_not_forgetting),
-        cmocka_unit_test(replaces_the_oldest),     cmocka_unit_test(any_order),
+        cmocka_unit_test(keeps_what_it_was_given),
+        cmocka_unit_test(dropping_is_not_forgetting),
+        cmocka_unit_test(replaces_the_oldest),
+        cmocka_unit_test(any_order),
         cmocka_unit_test(cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MS SOTTO_NS_PER_MS
-#define TICK SOTTO_TICK_NS
-#define SECONDS(n) ((n) * 50) // in ticks
+#define MS         SOTTO_NS_PER_MS
+#define TICK       SOTTO_TICK_NS
+#define SECONDS(n) ((n)*50) // in ticks
 
 struct rig {
     struct playout_policy policy;
@@ -135,7 +135,8 @@ static void launch(struct network *n, uint64_t tick, sotto_ns now)
     }
     uint32_t copies = prng_percent(&n->rng, n->duplicate_percent) ? 2 : 1;
     for (uint32_t i = 0; i < copies; i++) {
-        sotto_ns lands = now + n->delay_ms * MS + prng_below(&n->rng, n->jitter_ms * 1000 + 1) * 1000;
+        sotto_ns lands =
+            now + n->delay_ms * MS + prng_below(&n->rng, n->jitter_ms * 1000 + 1) * 1000;
         if (n->in_order && lands < n->last_lands) {
             lands = n->last_lands;
         }
@@ -166,8 +167,8 @@ static void land(struct rig *r, sotto_ns now)
 
 // Ticks `from` .. `until` sent at their time; the consumer asks at phase_ns after each of its own
 // ticks, which are drift_ppm longer.
-static void run(struct rig *r, struct network *n, uint64_t from, uint64_t until,
-                sotto_ns phase_ns, int drift_ppm)
+static void run(struct rig *r, struct network *n, uint64_t from, uint64_t until, sotto_ns phase_ns,
+                int drift_ppm)
 {
     static uint64_t asked;
     static sotto_ns consumer;
@@ -453,8 +454,8 @@ static void skips_prefer_quiet(void **state)
             put(r, tick + 2, now);
             get(r, now + 1);
         }
-        uint32_t want = quiet == 1 ? PLAYOUT_SHRINK_TICKS
-                                   : PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS;
+        uint32_t want =
+            quiet == 1 ? PLAYOUT_SHRINK_TICKS : PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS;
         assert_in_range(ticks, want / 4, want + 5);
     }
 }

@@ -5,9 +5,9 @@
 #include "failing_env.h"
 #include "sound.h"
 
-#define MS SOTTO_NS_PER_MS
-#define TICK SOTTO_TICK_NS
-#define FRAMES 200
+#define MS      SOTTO_NS_PER_MS
+#define TICK    SOTTO_TICK_NS
+#define FRAMES  200
 #define SAMPLES (FRAMES * SOTTO_FRAME_SAMPLES)
 
 static int16_t in[SAMPLES], out[SAMPLES];
@@ -115,11 +115,11 @@ static void what_is_counted(void **state)
     struct sotto_playout_stats s = stats_of(p);
     assert_int_equal(s.received, 50);
     assert_int_equal(s.played, good);
-    assert_int_equal(good, 49); // it starts one tick after the first frame
+    assert_int_equal(good, 49);          // it starts one tick after the first frame
     assert_int_equal(s.depth_frames, 1); // two when it was asked
     assert_int_equal(s.concealed + s.late + s.duplicate + s.skipped, 0);
     assert_int_equal(s.jitter_us, 0);
-    assert_int_equal(s.delay_us, 25000); // put, and asked for 25 ms later
+    assert_int_equal(s.delay_us, 25000);              // put, and asked for 25 ms later
     assert_int_equal(put(p, 49, now), SOTTO_EREPLAY); // still waiting
     assert_int_equal(put(p, 10, now), SOTTO_EREPLAY); // played long ago
     s = stats_of(p);

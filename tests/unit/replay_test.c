@@ -78,7 +78,9 @@ static void check_only_looks(void **state)
 static void against_a_model(void **state)
 {
     (void)state;
-    enum { SPAN = 40000 };
+    enum {
+        SPAN = 40000
+    };
     static bool seen[SPAN];
     for (uint64_t seed = 1; seed <= 20; seed++) {
         uint64_t rng = seed;
@@ -107,8 +109,8 @@ static void against_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(once_each),        cmocka_unit_test(window_edges),
-        cmocka_unit_test(start_anywhere),   cmocka_unit_test(check_only_looks),
+        cmocka_unit_test(once_each),       cmocka_unit_test(window_edges),
+        cmocka_unit_test(start_anywhere),  cmocka_unit_test(check_only_looks),
         cmocka_unit_test(against_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

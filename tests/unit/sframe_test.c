@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #define BYTES_MAX 256
-#define TAG SOTTO_SFRAME_TAG_BYTES
+#define TAG       SOTTO_SFRAME_TAG_BYTES
 
 struct bytes {
     uint8_t at[BYTES_MAX];
@@ -133,8 +133,9 @@ static struct sotto_sframe_key *vector_key(const json_t *v)
 {
     struct bytes base = unhex(v, "base_key");
     struct sotto_sframe_key *k;
-    assert_int_equal(
-        sotto_sframe_key_new(&k, base.at, base.len, number(v, "kid"), sotto_env_default()), 0);
+    assert_int_equal(sotto_sframe_key_new(&k, base.at, base.len, number(v, "kid"),
+                                          sotto_env_default()),
+                     0);
     assert_true(sotto_sframe_key_kid(k) == number(v, "kid"));
     return k;
 }
@@ -154,8 +155,8 @@ static void suite_vector(void **state)
                      ct.len);
     assert_memory_equal(out, ct.at, ct.len);
     uint64_t ctr = 0;
-    assert_int_equal(
-        sotto_sframe_open(k, meta.at, meta.len, ct.at, ct.len, out, sizeof out, &ctr), pt.len);
+    assert_int_equal(sotto_sframe_open(k, meta.at, meta.len, ct.at, ct.len, out, sizeof out, &ctr),
+                     pt.len);
     assert_memory_equal(out, pt.at, pt.len);
     assert_true(ctr == number(v, "ctr"));
     sotto_sframe_key_free(k);
@@ -182,8 +183,8 @@ static void derived_key_and_salt(void **state)
     assert_int_equal(EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key.at, nonce.at), 1);
     assert_int_equal(EVP_DecryptUpdate(c, NULL, &len, sealed, header_len), 1);
     assert_int_equal(EVP_DecryptUpdate(c, opened, &len, sealed + header_len, 5), 1);
-    assert_int_equal(
-        EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG, sealed + header_len + 5), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG, sealed + header_len + 5),
+                     1);
     assert_int_equal(EVP_DecryptFinal_ex(c, opened + len, &len), 1);
     assert_memory_equal(opened, plain, sizeof plain);
     EVP_CIPHER_CTX_free(c);
@@ -264,25 +265,22 @@ static void sizes(void **state)
     for (size_t len = 0; len <= SOTTO_SFRAME_PLAIN_MAX_BYTES; len += 64) {
         int n = sotto_sframe_seal(k, len, NULL, 0, plain, len, sealed, sizeof sealed);
         assert_true(n > (int)len);
-        assert_int_equal(
-            sotto_sframe_seal(k, len, NULL, 0, plain, len, sealed, (size_t)n - 1), SOTTO_ESPACE);
-        assert_int_equal(
-            sotto_sframe_open(k, NULL, 0, sealed, (size_t)n, back, sizeof back, &ctr), len);
+        assert_int_equal(sotto_sframe_seal(k, len, NULL, 0, plain, len, sealed, (size_t)n - 1),
+                         SOTTO_ESPACE);
+        assert_int_equal(sotto_sframe_open(k, NULL, 0, sealed, (size_t)n, back, sizeof back, &ctr),
+                         len);
         if (len > 0) {
-            assert_int_equal(
-                sotto_sframe_open(k, NULL, 0, sealed, (size_t)n, back, len - 1, &ctr),
-                SOTTO_ESPACE);
+            assert_int_equal(sotto_sframe_open(k, NULL, 0, sealed, (size_t)n, back, len - 1, &ctr),
+                             SOTTO_ESPACE);
         }
     }
-    assert_int_equal(
-        sotto_sframe_seal(k, 0, NULL, 0, plain, sizeof plain, sealed, sizeof sealed),
-        SOTTO_EINVAL);
+    assert_int_equal(sotto_sframe_seal(k, 0, NULL, 0, plain, sizeof plain, sealed, sizeof sealed),
+                     SOTTO_EINVAL);
     assert_int_equal(sotto_sframe_seal(k, 0, plain, sizeof plain, plain, 1, sealed, sizeof sealed),
                      SOTTO_EINVAL);
     memset(sealed, 0, sizeof sealed);
-    assert_int_equal(
-        sotto_sframe_open(k, NULL, 0, sealed, sizeof sealed, back, sizeof back, &ctr),
-        SOTTO_EPARSE);
+    assert_int_equal(sotto_sframe_open(k, NULL, 0, sealed, sizeof sealed, back, sizeof back, &ctr),
+                     SOTTO_EPARSE);
     sotto_sframe_key_free(k);
 }
 
@@ -309,10 +307,10 @@ static void bad_keys_and_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(header_vectors),      cmocka_unit_test(header_not_minimal),
-        cmocka_unit_test(header_is_canonical), cmocka_unit_test(suite_vector),
+        cmocka_unit_test(header_vectors),       cmocka_unit_test(header_not_minimal),
+        cmocka_unit_test(header_is_canonical),  cmocka_unit_test(suite_vector),
         cmocka_unit_test(derived_key_and_salt), cmocka_unit_test(tampering),
-        cmocka_unit_test(other_keys),          cmocka_unit_test(sizes),
+        cmocka_unit_test(other_keys),           cmocka_unit_test(sizes),
         cmocka_unit_test(bad_keys_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

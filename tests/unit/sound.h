@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SOUND_PI 3.14159265358979323846
+#define SOUND_PI          3.14159265358979323846
 #define SOUND_SPEECH_FILE "/usr/share/pocketsphinx/test/data/goforward.raw" // 16 kHz, s16le
 
 static inline void sound_tone(int16_t *pcm, size_t n, double hertz, double peak)
@@ -86,8 +86,7 @@ static inline double sound_energy(const int16_t *pcm, size_t n)
 
 // Normalized correlation (1: the same but for loudness) at the lag, up to max_lag, where it is
 // greatest.
-static inline double sound_likeness(const int16_t *in, const int16_t *out, size_t n,
-                                    size_t max_lag)
+static inline double sound_likeness(const int16_t *in, const int16_t *out, size_t n, size_t max_lag)
 {
     double best = -1;
     for (size_t lag = 0; lag <= max_lag; lag++) {

@@ -5,7 +5,7 @@
 #include "media/voice.h"
 #include "sound.h"
 
-#define FRAMES 100
+#define FRAMES  100
 #define SAMPLES (FRAMES * SOTTO_FRAME_SAMPLES)
 #define LAG_MAX 480 // Opus looks ahead by less than 10 ms
 
@@ -55,8 +55,8 @@ static void speech_between_silences(int16_t *pcm)
     memset(pcm + 70 * SOTTO_FRAME_SAMPLES, 0, 30 * SOTTO_FRAME_SAMPLES * sizeof *pcm);
 }
 
-// The encoder asserts that Opus made exactly this many bytes (where a frame needs fewer, Opus pads).
-// Here: it writes them all and none beyond, and they decode.
+// The encoder asserts that Opus made exactly this many bytes (where a frame needs fewer, Opus
+// pads). Here: it writes them all and none beyond, and they decode.
 static void check_constant_size(void)
 {
     struct sotto_voice_encoder *e = encoder();
