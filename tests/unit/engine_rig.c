@@ -170,8 +170,7 @@ void rig_deinit(struct rig *r)
     RIG_CHECK(r->memory.live == 0);
     relay_memory_free(r->store);
     for (size_t i = 0; i < r->device_count; i++) {
-        for (size_t j = 0; j < r->devices[i]->queued; j++)
-            free(r->devices[i]->queue[j].bytes);
+        rig_drain(r->devices[i]);
         free(r->devices[i]);
     }
 }
@@ -181,6 +180,7 @@ void rig_pass(struct rig *r, sotto_ns ns)
     r->now.mono_ns += ns;
     r->now.unix_s += (int64_t)(ns / SOTTO_NS_PER_S);
     relay_engine_handle_expiry(r->engine, r->now);
+    rig_check(r);
     RIG_CHECK(relay_engine_expiry(r->engine) > r->now.mono_ns);
 }
 
@@ -212,6 +212,7 @@ void rig_drop(struct rig_device *d)
     RIG_CHECK(conn != NULL);
     d->conn = NULL;
     relay_conn_closed(d->rig->engine, conn, d->rig->now);
+    rig_check(d->rig);
 }
 
 int rig_send_bytes(struct rig_device *d, const void *data, size_t len)
@@ -223,6 +224,7 @@ int rig_send_bytes(struct rig_device *d, const void *data, size_t len)
     memcpy(copy, data, len);
     int rc = relay_conn_message(d->rig->engine, d->conn, copy, len, d->rig->now);
     free(copy);
+    rig_check(d->rig);
     RIG_CHECK((rc != 0) == (d->conn == NULL));
     return rc;
 }
@@ -262,6 +264,13 @@ void rig_expect_code(struct rig_device *d, enum link_type type, enum link_code c
     if (m.code != code)
         fprintf(stderr, "expected code %u, got %u\n", (unsigned)code, m.code);
     RIG_CHECK(m.code == code);
+}
+
+void rig_drain(struct rig_device *d)
+{
+    while (d->queued > 0)
+        free(d->queue[--d->queued].bytes);
+    d->next = 0;
 }
 
 bool rig_quiet(const struct rig_device *d)
@@ -306,15 +315,40 @@ const uint8_t *rig_line_id(unsigned line)
     return lines[line].id;
 }
 
+// Signing is slow, and with a seeded challenge a fuzzer signs the same again and again.
+static struct signed_bytes {
+    unsigned line;
+    int tbs_len;
+    uint8_t tbs[LINK_TBS_MAX_BYTES];
+    uint8_t signature[SOTTO_LINE_SIGNATURE_MAX_BYTES];
+    size_t signature_len;
+} remembered[64];
+
+static struct signed_bytes *recall(unsigned line, const uint8_t *tbs, int tbs_len)
+{
+    static size_t next;
+    for (size_t i = 0; i < sizeof remembered / sizeof remembered[0]; i++) {
+        struct signed_bytes *s = &remembered[i];
+        if (s->line == line && s->tbs_len == tbs_len && memcmp(s->tbs, tbs, (size_t)tbs_len) == 0)
+            return s;
+    }
+    struct signed_bytes *s = &remembered[next++ % (sizeof remembered / sizeof remembered[0])];
+    int len = sotto_line_key_sign(rig_line_key(line), tbs, (size_t)tbs_len, s->signature,
+                                  sizeof s->signature);
+    RIG_CHECK(len > 0);
+    s->signature_len = (size_t)len;
+    s->line = line;
+    s->tbs_len = tbs_len;
+    memcpy(s->tbs, tbs, (size_t)tbs_len);
+    return s;
+}
+
 static void sign(struct link_message *m, unsigned line, const uint8_t *tbs, int tbs_len)
 {
-    static uint8_t signature[SOTTO_LINE_SIGNATURE_MAX_BYTES];
     RIG_CHECK(tbs_len > 0);
-    int len =
-        sotto_line_key_sign(rig_line_key(line), tbs, (size_t)tbs_len, signature, sizeof signature);
-    RIG_CHECK(len > 0);
-    m->signature = signature;
-    m->signature_len = (size_t)len;
+    const struct signed_bytes *s = recall(line, tbs, tbs_len);
+    m->signature = s->signature;
+    m->signature_len = s->signature_len;
 }
 
 struct link_message rig_register_message(const struct rig_device *d, unsigned line,

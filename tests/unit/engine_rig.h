@@ -72,6 +72,9 @@ void rig_config_outputs(struct rig *r, struct relay_config *cfg);
 void rig_deinit(struct rig *r);
 void rig_pass(struct rig *r, sotto_ns ns); // time goes by, timers run
 
+// The engine's tables agree with each other. Done after all that goes through the rig.
+void rig_check(struct rig *r);
+
 // A connection from address number `address`, greeted unless `silent`.
 struct rig_device *rig_open_silent(struct rig *r, unsigned address);
 struct rig_device *rig_open(struct rig *r, unsigned address);
@@ -83,13 +86,14 @@ void rig_send_cell(struct rig_device *d, uint32_t circuit, uint8_t fill);
 // The next message; it must be there and of that type. Valid until rig_deinit.
 struct link_message rig_expect(struct rig_device *d, enum link_type type);
 void rig_expect_code(struct rig_device *d, enum link_type type, enum link_code code);
+void rig_drain(struct rig_device *d);       // forgets all that came
 bool rig_quiet(const struct rig_device *d); // nothing (more) came
 
 // ---- lines: their keys are made once a process
 
 const struct sotto_line_key *rig_line_key(unsigned line);
 const uint8_t *rig_line_id(unsigned line);
-// Signs with that line's key for any origin. *m borrows from the static buffer inside.
+// Signs with that line's key for any origin; what was signed before is remembered.
 struct link_message rig_register_message(const struct rig_device *d, unsigned line,
                                          const char *origin, const uint8_t *invite);
 struct link_message rig_login_message(const struct rig_device *d, unsigned line, const char *origin,
