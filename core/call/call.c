@@ -197,6 +197,7 @@ void call_end(struct sotto_device *d, struct call *c, enum sotto_end end, bool t
     c->end = end;
     c->accepted = false;
     c->want_accept = c->glare_wait = false;
+    c->rekey_at = c->rekey_deadline = SOTTO_NEVER;
     c->telling = tell = tell && c->media && c->circuit.attached;
     if (tell)
         call_control_send(d, c,

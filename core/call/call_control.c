@@ -75,9 +75,8 @@ static void handle(struct sotto_device *d, struct call *c, const struct control_
         peer_holds(d, c, m->flag);
         break;
     case CONTROL_REKEY_ASK:
-        if (!c->incoming && call_live(c) && !c->rekey &&
-            d->now.mono_ns - c->rekeyed_ns >= REKEY_MIN_NS && call_rekey_start(d, c) != SOTTO_OK)
-            call_end(d, c, SOTTO_END_REKEY, true, CONTROL_END_ERROR);
+        if (!c->incoming && call_live(c) && !c->rekey)
+            c->rekey_at = earlier(c->rekey_at, c->rekeyed_ns + REKEY_MIN_NS);
         break;
     case CONTROL_REKEY_FLIGHT:
         if (call_live(c))
