@@ -298,6 +298,10 @@ static void end_of_the_stream(void **state)
     assert_int_equal(ctl_stream_receive(b, out, sizeof out), 18);
     assert_int_equal(ctl_stream_pending(a), 0);
     assert_int_equal(ctl_stream_send(a, msg, 1), SOTTO_ELIMIT);
+    const struct cell_content beyond = {.stream = msg,
+                                        .stream_len = 6,
+                                        .stream_offset = UINT32_MAX - 5};
+    assert_int_equal(ctl_stream_take(b, &beyond, now), SOTTO_EPROTO);
     ctl_stream_free(a);
     ctl_stream_free(b);
 }
@@ -310,6 +314,7 @@ static void refused(const struct cell_content *c)
     queue_text(s, "hello");
     struct cell_content out = {0}, harmless = {.has_ack = true, .ack = 0};
     ctl_stream_fill(s, &out, ROOM, 0, 0); // 7 bytes were sent
+    queue_text(s, "queued, but not sent");
     assert_int_equal(ctl_stream_take(s, c, 0), SOTTO_EPROTO);
     assert_int_equal(ctl_stream_take(s, &harmless, 0), SOTTO_EPROTO); // and it stays so
     uint8_t buf[64];
@@ -375,6 +380,10 @@ static void ack_in_the_middle_of_a_piece(void **state)
     ctl_stream_fill(a, &c, ROOM, 0, MS + CTL_RETRANSMIT_MIN_NS);
     assert_int_equal(c.stream_offset, 33);
     assert_int_equal(ctl_stream_pending(a), 202 - 33);
+    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 150}, MS),
+                     0);
+    ctl_stream_fill(a, &c, ROOM, 0, 2 * MS);
+    assert_int_equal(c.stream_offset, 150);
     ctl_stream_free(a);
 }
 

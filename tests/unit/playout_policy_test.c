@@ -276,12 +276,12 @@ static void stall(void **state)
         }
         r->delay_max = 0;
         run(r, &n, tick, tick + 2, 0, 0);
-        assert_true(r->delay_max <= (PLAYOUT_DEPTH_MAX_FRAMES + 1) * TICK);
         uint32_t hidden = r->concealed + r->waited;
         assert_in_range(hidden, stalls_ms[i] / 20 - 2, stalls_ms[i] / 20);
         // And the delay comes down again, without concealing anything.
         run(r, &n, tick + 2, tick + SECONDS(15), 0, 0);
         assert_int_equal(r->concealed + r->waited, hidden);
+        assert_true(r->delay_max <= (PLAYOUT_DEPTH_MAX_FRAMES + 1) * TICK);
         assert_true(r->delay <= 2 * TICK);
     }
 }
@@ -401,6 +401,31 @@ static void old_frames_disturb_nothing(void **state)
     assert_true(r->late > 4000);
 }
 
+static void put_old(struct rig *r, int count, sotto_ns now)
+{
+    for (int i = 0; i < count; i++) {
+        put(r, (uint64_t)i, now);
+    }
+}
+
+// Not even when nothing else is there to be played, unless they keep coming.
+static void old_frames_in_an_empty_buffer(void **state)
+{
+    (void)state;
+    struct rig *r = fresh();
+    sotto_ns now = 0;
+    put_and_get(r, 1000, 10, &now);
+    get(r, now); // the last frame
+    put_old(r, PLAYOUT_STRAYS_MAX - 1, now);
+    put(r, 1010, now);
+    get(r, now);
+    put_old(r, PLAYOUT_STRAYS_MAX - 1, now);
+    assert_int_equal(r->restarted, 0);
+    assert_int_equal(r->last, 1010);
+    put_old(r, 1, now);
+    assert_int_equal(r->restarted, 1);
+}
+
 static void reset_forgets(void **state)
 {
     (void)state;
@@ -433,31 +458,40 @@ static void before_the_first_frame(void **state)
     assert_int_equal(get(r, 1002 * TICK), PLAYOUT_WAIT);
 }
 
+// Ticks until a frame is skipped in a buffer that is four frames too deep. Of `every` frames one
+// is missing.
+static uint32_t ticks_until_skip(bool quiet, uint64_t every)
+{
+    struct rig *r = fresh();
+    r->quiet = quiet;
+    sotto_ns now = 0;
+    put_and_get(r, 0, 10, &now);
+    for (uint64_t tick = 10; tick < 14; tick++) {
+        put(r, tick, now);
+    }
+    for (uint64_t tick = 14; tick < 1000; tick++, now += TICK) {
+        if (tick % every != 0) {
+            put(r, tick, now);
+        }
+        get(r, now + 1);
+        if (r->skipped > 0) {
+            return (uint32_t)(tick - 13);
+        }
+    }
+    return UINT32_MAX;
+}
+
 // A quiet frame is taken for the skip when there is one; a missing frame, even better.
 static void skips_prefer_quiet(void **state)
 {
     (void)state;
-    for (int quiet = 0; quiet <= 1; quiet++) {
-        struct rig *r = fresh();
-        r->quiet = quiet == 1;
-        sotto_ns now = 0;
-        put_and_get(r, 0, 10, &now);
-        get(r, now); // an extra tick of the consumer: starved twice
-        get(r, now);
-        get(r, now);
-        assert_true(r->waited > 0);
-        uint32_t ticks = 0;
-        for (uint64_t tick = 10; r->skipped == 0; tick++, ticks++, now += TICK) {
-            assert_true(ticks < 1000);
-            put(r, tick, now);
-            put(r, tick + 1, now);
-            put(r, tick + 2, now);
-            get(r, now + 1);
-        }
-        uint32_t want =
-            quiet == 1 ? PLAYOUT_SHRINK_TICKS : PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS;
-        assert_in_range(ticks, want / 4, want + 5);
-    }
+    const uint32_t hold = PLAYOUT_SHRINK_TICKS / 4;
+    const uint32_t patience = (PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS) / 4;
+    assert_int_equal(ticks_until_skip(true, UINT64_MAX), hold);
+    assert_int_equal(ticks_until_skip(false, UINT64_MAX), patience);
+    // In the tick of a missing frame the buffer is only three frames too deep.
+    const uint32_t hold_of_3 = PLAYOUT_SHRINK_TICKS / 3;
+    assert_in_range(ticks_until_skip(false, 4), hold_of_3, hold_of_3 + 4);
 }
 
 int main(void)
@@ -474,6 +508,7 @@ int main(void)
         cmocka_unit_test(ticks_jump_ahead),
         cmocka_unit_test(ticks_jump_back),
         cmocka_unit_test(old_frames_disturb_nothing),
+        cmocka_unit_test(old_frames_in_an_empty_buffer),
         cmocka_unit_test(reset_forgets),
         cmocka_unit_test(before_the_first_frame),
         cmocka_unit_test(skips_prefer_quiet),

@@ -10,6 +10,8 @@
 #define FRAMES  200
 #define SAMPLES (FRAMES * SOTTO_FRAME_SAMPLES)
 
+#define TONE_HERTZ 425 // eight and a half periods a frame: a frame left out turns the phase
+
 static int16_t in[SAMPLES], out[SAMPLES];
 static uint8_t packets[FRAMES][SOTTO_VOICE_PACKET_BYTES];
 
@@ -25,7 +27,7 @@ static void encode_all(void)
 
 static void encode_tone(void)
 {
-    sound_tone(in, SAMPLES, 400, 8000);
+    sound_tone(in, SAMPLES, TONE_HERTZ, 8000);
     encode_all();
 }
 
@@ -159,11 +161,46 @@ static void jitter_as_in_rfc3550(void **state)
     // Transit alternates by 8 ms: |D| is 8 ms each time, so J tends to 8 ms.
     for (uint64_t t = 0; t < FRAMES; t++) {
         assert_int_equal(put(p, t, t * TICK + (t % 2) * 8 * MS), 0);
-        // Redundant and overtaken frames do not count.
-        (void)put(p, t, t * TICK + 500 * MS);
         (void)sotto_playout_get(p, pcm, t * TICK + 19 * MS);
     }
     assert_in_range(stats_of(p).jitter_us, 7900, 8000);
+    sotto_playout_free(p);
+}
+
+// Frames that were sent again, or overtaken, say nothing about jitter.
+static void jitter_of_new_frames_only(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < FRAMES; t++) {
+        if (t % 10 != 9) {
+            assert_int_equal(put(p, t, t * TICK), 0);
+        }
+        if (t % 10 == 0 && t > 0) {
+            assert_int_equal(put(p, t - 1, t * TICK), 0);
+        }
+        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+    }
+    assert_int_equal(stats_of(p).jitter_us, 0);
+    sotto_playout_free(p);
+}
+
+// What is passed over does not stay in the buffer.
+static void passed_over_frames_leave(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < 10; t++) {
+        assert_int_equal(put(p, t, 0), 0);
+    }
+    assert_int_equal(stats_of(p).depth_frames, 10);
+    assert_true(sotto_playout_get(p, pcm, TICK)); // starts at the target: frame 8
+    assert_int_equal(stats_of(p).depth_frames, 1);
+    assert_int_equal(stats_of(p).skipped, 8);
     sotto_playout_free(p);
 }
 
@@ -221,6 +258,9 @@ static void conceals_then_falls_silent(void **state)
     assert_true(sounding >= 3);
     assert_true(silent >= 50 - 1 - SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES);
     assert_true(talk(p, 70, 90, &now) >= 18); // and comes back
+    assert_true(sotto_playout_get(p, pcm, now + 5 * MS));
+    assert_false(sotto_playout_get(p, pcm, now + TICK + 5 * MS)); // to conceal again
+    assert_false(is_silent(pcm));
     sotto_playout_free(p);
 }
 
@@ -247,7 +287,7 @@ static void a_skip_does_not_click(void **state)
             last = pcm[i];
         }
     }
-    // 8000 * 2 pi 400 / 48000 = 419 in the tone itself.
+    // 8000 * 2 pi 425 / 48000 = 445 in the tone itself.
     print_message("greatest step %d\n", step_max);
     assert_in_range(step_max, 300, 1200);
     assert_int_equal(stats_of(p).concealed, 0);
@@ -322,6 +362,8 @@ int main(void)
         cmocka_unit_test(what_is_counted),
         cmocka_unit_test(late_is_counted),
         cmocka_unit_test(jitter_as_in_rfc3550),
+        cmocka_unit_test(jitter_of_new_frames_only),
+        cmocka_unit_test(passed_over_frames_leave),
         cmocka_unit_test(refuses_bad_lengths),
         cmocka_unit_test(not_opus),
         cmocka_unit_test(conceals_then_falls_silent),
