@@ -8,7 +8,7 @@
 #include "identity/digest.h"
 #include "identity/wordlist.h"
 
-// A code is a number and two words, "7-harbour-violet": 99 * 2^22 of them. It needs to be good for
+// A code is a number and two words, "7-harbor-velvet": 99 * 2^22 of them. It needs to be good for
 // one meeting of ten minutes only; whoever guesses or overhears it is found out by the words.
 #define NUMBER_MAX 99
 #define WORDS      2

@@ -174,7 +174,7 @@ bool sotto_words_equal(const struct sotto_words *a, const struct sotto_words *b)
 int sotto_words_choices(const struct sotto_words *right, struct sotto_words *out, size_t count,
                         const struct sotto_env *env);
 
-// Exchange code: "7-harbour-violet".
+// Exchange code: "7-harbor-velvet".
 #define SOTTO_CODE_TEXT_BYTES 32
 void sotto_code_generate(char out[SOTTO_CODE_TEXT_BYTES], const struct sotto_env *env);
 // Normalises (case, spaces for dashes, leading zeros) and derives by HKDF-SHA512 the meeting place
