@@ -107,6 +107,14 @@ struct net_server_config {
     uint32_t idle_timeout_ms;       // 0: 30000
 };
 
+// What a server answers to a plain GET on its TCP port. Borrowed; must stay as it is until the
+// server is freed. `headers` are further header lines, each ended by CR LF, or "".
+struct net_http_answer {
+    const char *headers;
+    const uint8_t *body;
+    size_t len;
+};
+
 struct net_server_ops {
     // A session is there. The returned pointer is passed to the other callbacks as conn_user.
     // address_key identifies the peer's address (IPv4 /32, IPv6 /64), keyed with a random key
@@ -118,6 +126,9 @@ struct net_server_ops {
     // The connection is gone; `c` is invalid after this returns. Not called after
     // net_conn_close (which ends all callbacks for that connection).
     void (*on_close)(struct net_conn *c, enum net_reason reason, void *conn_user);
+    // A browser asks for a page: `path` begins with '/' and is as it came, without the query.
+    // NULL answers 404, and so does a NULL callback.
+    const struct net_http_answer *(*on_get)(const char *path, void *user);
 };
 
 // Binds UDP and TCP on the same port number. Errors: SOTTO_EIO (errno says why: address in use,

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net.h"
+
+const char *net_transport_name(enum net_transport t)
+{
+    return t == NET_QUIC ? "quic" : "websocket";
+}
+
+const char *net_reason_text(enum net_reason r)
+{
+    switch (r) {
+    case NET_CLOSED:
+        return "the connection to the relay was closed";
+    case NET_UNREACHABLE:
+        return "the relay does not answer; check its address and your network connection";
+    case NET_NAME:
+        return "the relay's name was not found; check its spelling and your network connection";
+    case NET_CERTIFICATE:
+        return "the relay's certificate is not valid; check this device's clock, then ask whoever "
+               "runs the relay";
+    case NET_PIN:
+        return "this is not the relay that the link names: it shows another key; do not go on, ask "
+               "whoever gave you the link";
+    case NET_TIMEOUT:
+        return "the connection to the relay was lost; check your network connection";
+    case NET_PROTOCOL:
+        return "something else than a sotto relay answers at that address, or it needs an update";
+    case NET_LIMIT:
+        return "the relay is busy, or too many connections come from your address; try again later";
+    case NET_SYSTEM:
+        return "this device has run out of memory or of another resource";
+    }
+    return "unknown reason";
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Notices that an address or route of this machine has changed (rtnetlink).
+#ifndef NET_NETWATCH_H
+#define NET_NETWATCH_H
+
+#include <uv.h>
+
+// A change comes as a burst of messages: the callback is made once, this long after the first.
+#define NETWATCH_SETTLE_MS 30
+// Messages read at a time.
+#define NETWATCH_READS_MAX 32
+
+struct netwatch;
+
+// Where there is no rtnetlink (a sandbox may forbid it) this succeeds and never reports anything.
+// Errors: SOTTO_ENOMEM.
+int netwatch_new(struct netwatch **out, uv_loop_t *loop, void (*changed)(void *user), void *user);
+// No callback afterwards.
+void netwatch_free(struct netwatch *w);
+
+#endif
