@@ -174,7 +174,7 @@ void call_activate(struct sotto_device *d, struct call *c)
 
 void call_finish(struct sotto_device *d, struct call *c)
 {
-    circuit_close(d, &c->circuit);
+    port_circuit_close(d, &c->circuit);
     sotto_session_free(c->session);
     sotto_session_free(c->rekey);
     c->session = c->rekey = NULL;
@@ -219,7 +219,7 @@ void call_end(struct sotto_device *d, struct call *c, enum sotto_end end, bool t
 static void dial(struct sotto_device *d, struct call *c)
 {
     unsigned port = c->circuit.port;
-    circuit_open(d, &c->circuit, port);
+    port_circuit_open(d, &c->circuit, port);
     c->deadline = SOTTO_NEVER; // from here on the session has its own
     int error = call_session_start(d, c);
     if (error != SOTTO_OK) {

@@ -310,7 +310,7 @@ void call_session_write(struct sotto_device *d, struct call *c)
         int len = sotto_session_write(c->session, d->flight, sizeof d->flight, d->now.mono_ns);
         if (len <= 0)
             return;
-        circuit_signal(d, &c->circuit, d->flight, (size_t)len);
+        port_circuit_signal(d, &c->circuit, d->flight, (size_t)len);
     }
 }
 

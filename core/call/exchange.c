@@ -20,7 +20,7 @@ void exchange_free(struct sotto_device *d)
 
 static void exchange_stop(struct sotto_device *d)
 {
-    circuit_close(d, &d->exchange.circuit);
+    port_circuit_close(d, &d->exchange.circuit);
     exchange_free(d);
 }
 
@@ -43,7 +43,7 @@ static void meet(struct sotto_device *d)
 {
     struct exchange *x = &d->exchange;
     unsigned port = x->circuit.port;
-    circuit_open(d, &x->circuit, port);
+    port_circuit_open(d, &x->circuit, port);
     x->state = EXCHANGE_MEETING;
     x->deadline = d->now.mono_ns + EXCHANGE_WAIT_NS;
     port_send(d, port,
@@ -90,7 +90,7 @@ static void exchange_write(struct sotto_device *d)
         int len = sotto_session_write(x->session, d->flight, sizeof d->flight, d->now.mono_ns);
         if (len <= 0)
             return;
-        circuit_signal(d, &x->circuit, d->flight, (size_t)len);
+        port_circuit_signal(d, &x->circuit, d->flight, (size_t)len);
     }
 }
 

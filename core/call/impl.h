@@ -209,10 +209,10 @@ void port_handle_expiry(struct sotto_device *d, unsigned port);
 sotto_ns port_expiry(const struct sotto_device *d, unsigned port);
 
 // Circuits, on behalf of calls and the exchange.
-void circuit_open(struct sotto_device *d, struct circuit *c, unsigned port);
-int circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
+void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port);
+int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
                    size_t len);
-void circuit_close(struct sotto_device *d, struct circuit *c);
+void port_circuit_close(struct sotto_device *d, struct circuit *c);
 
 // ---- request.c
 struct request *request_add(struct sotto_device *d, enum request_kind kind, unsigned port);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // One link to a relay, seen from the device: greeting, the queue of messages, circuits.
-#include <stdio.h>
 #include <string.h>
 
 #include "impl.h"
@@ -18,9 +17,8 @@ bool port_is_home(const struct sotto_device *d, const struct sotto_relay_address
 
 void port_origin(const struct port *p, char out[LINK_ORIGIN_MAX_BYTES + 1])
 {
-    const char *form = strchr(p->relay.host, ':') ? "[%.*s]:%u" : "%.*s:%u";
-    snprintf(out, LINK_ORIGIN_MAX_BYTES + 1, form, LINK_ORIGIN_MAX_BYTES - 8, p->relay.host,
-             (unsigned)p->relay.port);
+    if (sotto_relay_origin(&p->relay, out) < 0)
+        out[0] = '\0'; // nothing that a relay would accept
 }
 
 unsigned port_want(struct sotto_device *d, const struct sotto_relay_address *relay)
@@ -258,14 +256,14 @@ void port_handle_expiry(struct sotto_device *d, unsigned port)
         p->since = d->now.mono_ns; // calls and requests have their own deadlines
 }
 
-void circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
+void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
 {
     struct port *p = &d->ports[port];
     *c = (struct circuit){ .open = true, .attached = true, .port = port, .id = p->next_circuit };
     p->next_circuit += 2;
 }
 
-int circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
+int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
                    size_t len)
 {
     if (!c->open || !c->attached)
@@ -277,7 +275,7 @@ int circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_
                                              .flight_len = len });
 }
 
-void circuit_close(struct sotto_device *d, struct circuit *c)
+void port_circuit_close(struct sotto_device *d, struct circuit *c)
 {
     if (c->open && c->attached)
         port_send(d, c->port,
