@@ -363,9 +363,10 @@ static void flush_frames(struct ws_conn *c)
 {
     uint8_t plain[PLAIN_BYTES];
     c->plain = plain;
-    while (!c->down && c->out_pending < WS_OUT_HIGH_BYTES) {
+    // A connection that goes down still says its last words: the close frame, or the answer to one.
+    while ((!c->down || c->freeing) && c->out_pending < WS_OUT_HIGH_BYTES) {
         c->plain_len = 0;
-        while (wslay_event_want_write(c->ws) || queue_next(c)) {
+        while (wslay_event_want_write(c->ws) || (!c->down && queue_next(c))) {
             if (wslay_event_send(c->ws) != 0) {
                 go_down(c, NET_PROTOCOL, "WebSocket failed");
                 break;

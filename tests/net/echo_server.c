@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // echo_server CERTIFICATE KEY [PORT [ADDRESS]]: a server that sends everything back to whom it
-// came from, for tests in other processes. Prints "PORT n"; ends on SIGTERM or SIGINT.
+// came from, for tests in other processes. Makes the certificate if there is none. Prints "PORT n"
+// and "HASH" with the certificate's SHA-256; ends on SIGTERM or SIGINT.
 #include "net.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 struct echo_server {
     struct net_server *server;
@@ -58,10 +61,19 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: echo_server CERTIFICATE KEY [PORT [ADDRESS]]\n");
         return 2;
     }
+    const char *address = argc > 4 ? argv[4] : "127.0.0.1";
+    uint8_t pin[NET_PIN_BYTES], hash[32];
+    int64_t end;
+    if ((access(argv[1], F_OK) != 0 &&
+         net_certificate_make(argv[1], argv[2], address, 13, (int64_t)time(NULL)) != 0) ||
+        net_certificate_pin(argv[1], pin, hash, &end) != 0) {
+        fprintf(stderr, "echo_server: no certificate\n");
+        return 1;
+    }
     uv_loop_t *loop = uv_default_loop();
     struct echo_server e = {0};
     struct net_server_config cfg = {
-        .bind_host = argc > 4 ? argv[4] : "127.0.0.1",
+        .bind_host = address,
         .port = argc > 3 ? (uint16_t)strtoul(argv[3], NULL, 10) : 0,
         .certificate_file = argv[1],
         .key_file = argv[2],
@@ -77,7 +89,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "echo_server: %s\n", text);
         return 1;
     }
-    printf("PORT %u\n", net_server_port(e.server));
+    printf("HASH ");
+    for (size_t i = 0; i < sizeof hash; i++) {
+        printf("%02x", hash[i]);
+    }
+    printf("\nPORT %u\n", net_server_port(e.server));
     fflush(stdout);
     uv_signal_init(loop, &e.term);
     uv_signal_init(loop, &e.interrupt);
