@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.h"
+
+const struct command *const cli_commands[] = {
+    &cmd_init,       &cmd_id,     &cmd_number, &cmd_contact,    &cmd_log,
+    &cmd_passphrase, &cmd_status, &cmd_doctor, &cmd_completion, NULL,
+};
