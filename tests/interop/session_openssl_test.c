@@ -61,6 +61,7 @@ struct peer {
     // What it found out, if it came through to the end.
     bool confirmed;
     uint8_t words[8], binding[32], media[2][32];
+    uint8_t session_nonce[32];
     char message[32];
 };
 
@@ -305,6 +306,7 @@ static void find_out(struct peer *p, SSL *ssl, const struct knowledge *k)
         must(SSL_export_keying_material(ssl, p->media[i], 32, labels[i], 27, p->binding, 32, 1) ==
              1);
     }
+    memcpy(p->session_nonce, k->nonce[p->role == SOTTO_CALLER ? SOTTO_CALLEE : SOTTO_CALLER], 32);
     p->confirmed = true;
 }
 
@@ -730,6 +732,25 @@ static void test_honest(void **state)
     }
 }
 
+// A session that always sent the same nonce could be steered to chosen words.
+static void test_nonces_are_fresh(void **state)
+{
+    (void)state;
+    for (int role = 0; role < 2; role++) {
+        static const uint8_t zeros[32];
+        uint8_t before[32] = {0};
+        for (int i = 0; i < 3; i++) {
+            struct bout b = bout_of((enum sotto_role)role, HONEST);
+            fight(&b);
+            assert_true(b.peer.confirmed);
+            assert_memory_not_equal(b.peer.session_nonce, zeros, 32);
+            assert_memory_not_equal(b.peer.session_nonce, before, 32);
+            memcpy(before, b.peer.session_nonce, 32);
+            end(&b);
+        }
+    }
+}
+
 static void test_proofs(void **state)
 {
     (void)state;
@@ -889,6 +910,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_honest),
+        cmocka_unit_test(test_nonces_are_fresh),
         cmocka_unit_test(test_proofs),
         cmocka_unit_test(test_wrong_reveal),
         cmocka_unit_test(test_own_identity),

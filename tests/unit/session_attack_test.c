@@ -166,6 +166,21 @@ static void test_answers_to_one_hello_share_no_key(void **state)
     pair_free(&p);
 }
 
+static void test_every_caller_has_its_own_salt(void **state)
+{
+    (void)state;
+    struct flight *hello[2] = {flight_new(), flight_new()};
+    for (int i = 0; i < 2; i++) {
+        struct pair p = pair_new();
+        assert_true(take(p.caller, hello[i]) > 0);
+        pair_free(&p);
+    }
+    assert_memory_not_equal(hello[0]->bytes + SEAL_HEADER_BYTES,
+                            hello[1]->bytes + SEAL_HEADER_BYTES, SEAL_SALT_BYTES);
+    free(hello[0]);
+    free(hello[1]);
+}
+
 static void test_reordered(void **state)
 {
     (void)state;
@@ -564,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_replayed_and_duplicated),
         cmocka_unit_test(test_old_session_replayed),
         cmocka_unit_test(test_answers_to_one_hello_share_no_key),
+        cmocka_unit_test(test_every_caller_has_its_own_salt),
         cmocka_unit_test(test_reordered),
         cmocka_unit_test(test_wrong_role),
         cmocka_unit_test(test_wrong_secret),
