@@ -267,8 +267,8 @@ static const char *hint_for(int error)
         return "The file on the disk was damaged or changed. `sotto doctor` says how much of it; "
                "put back a copy of the whole directory if you have one.";
     case SOTTO_ELINK_MALFORMED:
-        return "A link looks like https://relay.example/#... Put it in quotes, since shells cut "
-               "at the #.";
+        return "A link looks like https://relay.example/#... and must be whole. In a shell put it in "
+               "quotes.";
     case SOTTO_ELINK_DAMAGED:
         return "Copy the whole link again, without line breaks, or ask for it once more.";
     case SOTTO_ELINK_VERSION:
