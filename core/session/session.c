@@ -483,8 +483,8 @@ int sotto_session_new(struct sotto_session **out, const struct sotto_session_con
         return SOTTO_ENOMEM;
     }
     s->env = env;
-    s->deadline_ns =
-        now > SOTTO_NEVER - SOTTO_SESSION_TIMEOUT_NS ? SOTTO_NEVER : now + SOTTO_SESSION_TIMEOUT_NS;
+    sotto_ns timeout_ns = cfg->timeout_ns != 0 ? cfg->timeout_ns : SOTTO_SESSION_TIMEOUT_NS;
+    s->deadline_ns = now > SOTTO_NEVER - timeout_ns ? SOTTO_NEVER : now + timeout_ns;
     copy_config(s, cfg);
     int err = start(s, cfg);
     if (err != 0) {

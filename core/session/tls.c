@@ -76,8 +76,7 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
     struct session_tls *t = arg;
 
     t->check_error = capture_peer(t, X509_STORE_CTX_get0_rpk(store));
-    X509_STORE_CTX_set_error(store,
-                             t->check_error == 0 ? X509_V_OK : X509_V_ERR_RPK_UNTRUSTED);
+    X509_STORE_CTX_set_error(store, t->check_error == 0 ? X509_V_OK : X509_V_ERR_RPK_UNTRUSTED);
     return t->check_error == 0;
 }
 

@@ -43,7 +43,8 @@ enum sotto_session_state {
 #define SOTTO_FLIGHT_MAX_BYTES 16384       // one sealed flight
 #define SOTTO_SESSION_FLIGHTS_MAX 32       // before CONFIRMED
 #define SOTTO_SESSION_BYTES_MAX 65536      // read before CONFIRMED
-#define SOTTO_SESSION_TIMEOUT_NS (15 * SOTTO_NS_PER_S) // from _new to CONFIRMED
+#define SOTTO_SESSION_TIMEOUT_NS (15 * SOTTO_NS_PER_S) // from _new to CONFIRMED, by default
+#define SOTTO_SESSION_TIMEOUT_MAX_NS (120 * SOTTO_NS_PER_S)
 #define SOTTO_SESSION_MESSAGE_MAX_BYTES 4096
 #define SOTTO_SESSION_BINDING_BYTES 32
 #define SOTTO_SESSION_PURPOSE_MAX_BYTES 32 // without the NUL; at least 1
@@ -59,6 +60,9 @@ struct sotto_session_config {
     // re-key the binding of the session it replaces.
     const char *purpose;
     const uint8_t *previous_binding; // SOTTO_SESSION_BINDING_BYTES or NULL
+    // 0: SOTTO_SESSION_TIMEOUT_NS. A re-key whose flights travel in the padding of cells needs more.
+    sotto_ns timeout_ns;
+    sotto_ns timeout_ns;             // 0: SOTTO_SESSION_TIMEOUT_NS
 };
 
 // 0, SOTTO_ENOMEM, SOTTO_ECRYPTO, SOTTO_EINVAL.
