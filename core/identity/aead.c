@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/aead.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
+
+#include "identity/ossl.h"
 
 _Static_assert(AEAD_LEN_MAX_BYTES <= INT32_MAX, "EVP takes int");
 
@@ -33,15 +34,14 @@ int aead_seal(const struct sotto_secret *key, const uint8_t nonce[AEAD_NONCE_BYT
     if (len > AEAD_LEN_MAX_BYTES || ad.len > AEAD_LEN_MAX_BYTES) {
         return SOTTO_ELIMIT;
     }
-    ERR_set_mark();
+    ossl_begin();
     int n;
     EVP_CIPHER_CTX *ctx = begin(key, nonce, ad, 1);
     bool done = ctx != NULL && update(ctx, out, plain, len) &&
                 EVP_CipherFinal_ex(ctx, out + len, &n) == 1 &&
                 EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_BYTES, out + len) == 1;
     EVP_CIPHER_CTX_free(ctx);
-    ERR_pop_to_mark();
-    return done ? 0 : SOTTO_ECRYPTO;
+    return ossl_end(done) ? 0 : SOTTO_ECRYPTO;
 }
 
 int aead_open(const struct sotto_secret *key, const uint8_t nonce[AEAD_NONCE_BYTES],
@@ -57,7 +57,7 @@ int aead_open(const struct sotto_secret *key, const uint8_t nonce[AEAD_NONCE_BYT
     uint8_t tag[AEAD_TAG_BYTES];
     memcpy(tag, sealed + plain_len, sizeof tag);
 
-    ERR_set_mark();
+    ossl_begin();
     int rc = SOTTO_ECRYPTO;
     int n;
     uint8_t nothing[1];
@@ -66,10 +66,10 @@ int aead_open(const struct sotto_secret *key, const uint8_t nonce[AEAD_NONCE_BYT
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_BYTES, tag) == 1) {
         rc = EVP_CipherFinal_ex(ctx, nothing, &n) == 1 ? 0 : SOTTO_EAUTH;
     }
-    if (rc != 0) {
-        sotto_wipe(out, plain_len);
-    }
     EVP_CIPHER_CTX_free(ctx);
-    ERR_pop_to_mark();
-    return rc;
+    if (!ossl_end(rc == 0)) {
+        sotto_wipe(out, plain_len);
+        return rc != 0 ? rc : SOTTO_ECRYPTO;
+    }
+    return 0;
 }

@@ -2,10 +2,11 @@
 #include "identity/argon2id.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <string.h>
+
+#include "identity/ossl.h"
 
 // OSSL_PARAM takes no const; nothing is written through it.
 static OSSL_PARAM octets_param(const char *name, const void *data, size_t len)
@@ -31,13 +32,13 @@ int argon2id(struct sotto_secret *out, const char *passphrase, const uint8_t *sa
         OSSL_PARAM_construct_end(),
     };
     struct sotto_secret key;
-    ERR_set_mark();
+    ossl_begin();
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "ARGON2ID", NULL);
     EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
     bool done = ctx != NULL && EVP_KDF_derive(ctx, key.bytes, sizeof key.bytes, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
-    ERR_pop_to_mark();
+    done = ossl_end(done);
     if (done) {
         *out = key;
     }

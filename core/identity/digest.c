@@ -2,19 +2,19 @@
 #include "identity/digest.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <sotto/base.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/ossl.h"
+
 static int digest(const EVP_MD *md, const void *data, size_t len, uint8_t *out)
 {
-    ERR_set_mark();
+    ossl_begin();
     bool done = EVP_Digest(data, len, out, NULL, md, NULL) == 1;
-    ERR_pop_to_mark();
-    return done ? 0 : SOTTO_ECRYPTO;
+    return ossl_end(done) ? 0 : SOTTO_ECRYPTO;
 }
 
 int digest_sha256(const void *data, size_t len, uint8_t out[DIGEST_SHA256_BYTES])
@@ -47,7 +47,7 @@ static OSSL_PARAM octets_param(const char *name, const void *data, size_t len)
 int digest_hkdf_sha512(const void *key, size_t key_len, const char *salt, const char *info,
                        uint8_t *out, size_t len)
 {
-    ERR_set_mark();
+    ossl_begin();
     char md[] = "SHA512";
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, md, 0),
@@ -61,6 +61,5 @@ int digest_hkdf_sha512(const void *key, size_t key_len, const char *salt, const 
     bool done = ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
-    ERR_pop_to_mark();
-    return done ? 0 : SOTTO_ECRYPTO;
+    return ossl_end(done) ? 0 : SOTTO_ECRYPTO;
 }

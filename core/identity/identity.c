@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sotto/identity.h>
 
-#include <openssl/err.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "identity/keys.h"
 #include "identity/mldsa.h"
+#include "identity/ossl.h"
 #include "wire/cursor.h"
 
 // Export: magic, ML-DSA-87 seed, Ed25519 seed, fingerprint. Both key pairs follow from their seeds
@@ -29,20 +29,18 @@ struct seeds {
 
 static EVP_PKEY *ed25519_from_seed(const struct sotto_secret *seed)
 {
-    ERR_set_mark();
+    ossl_begin();
     EVP_PKEY *key =
         EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, seed->bytes, sizeof seed->bytes);
-    ERR_pop_to_mark();
-    return key;
+    return ossl_end_key(key);
 }
 
 static int ed25519_seed(const EVP_PKEY *key, struct sotto_secret *out)
 {
-    ERR_set_mark();
+    ossl_begin();
     size_t len = sizeof out->bytes;
     bool got = EVP_PKEY_get_raw_private_key(key, out->bytes, &len) == 1 && len == sizeof out->bytes;
-    ERR_pop_to_mark();
-    return got ? 0 : SOTTO_ECRYPTO;
+    return ossl_end(got) ? 0 : SOTTO_ECRYPTO;
 }
 
 int identity_ed25519_spki(const EVP_PKEY *key, uint8_t out[IDENTITY_ED25519_SPKI_BYTES])
@@ -51,13 +49,12 @@ int identity_ed25519_spki(const EVP_PKEY *key, uint8_t out[IDENTITY_ED25519_SPKI
     static const uint8_t prefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                      0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
     uint8_t public[IDENTITY_ED25519_SPKI_BYTES - sizeof prefix];
-    ERR_set_mark();
+    ossl_begin();
     size_t len = sizeof public;
     // X25519 keys have 32 bytes too.
     bool got = EVP_PKEY_is_a(key, "ED25519") == 1 &&
                EVP_PKEY_get_raw_public_key(key, public, &len) == 1 && len == sizeof public;
-    ERR_pop_to_mark();
-    if (!got) {
+    if (!ossl_end(got)) {
         return SOTTO_ECRYPTO;
     }
     memcpy(out, prefix, sizeof prefix);

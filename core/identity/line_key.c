@@ -126,11 +126,12 @@ int sotto_line_key_sign(const struct sotto_line_key *k, const uint8_t *tbs, size
 int sotto_line_verify(const uint8_t *spki, size_t spki_len, const uint8_t *tbs, size_t len,
                       const uint8_t *signature, size_t signature_len)
 {
-    EVP_PKEY *key = mldsa_spki_read(spki, spki_len);
-    if (key == NULL) {
-        return SOTTO_EPARSE;
+    EVP_PKEY *key;
+    int rc = mldsa_spki_read(&key, spki, spki_len);
+    if (rc < 0) {
+        return rc;
     }
-    int rc = mldsa_verify(key, tbs, len, signature, signature_len);
+    rc = mldsa_verify(key, tbs, len, signature, signature_len);
     EVP_PKEY_free(key);
     return rc;
 }

@@ -2,9 +2,10 @@
 #include "identity/mldsa.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/params.h>
 #include <string.h>
+
+#include "identity/ossl.h"
 
 #define MLDSA_NAME "ML-DSA-87"
 
@@ -16,7 +17,7 @@ static const uint8_t spki_prefix[MLDSA_SPKI_BYTES - MLDSA_PUBLIC_BYTES] = {
 
 EVP_PKEY *mldsa_from_seed(const struct sotto_secret *seed)
 {
-    ERR_set_mark();
+    ossl_begin();
     EVP_PKEY *key = NULL;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, MLDSA_NAME, NULL);
     struct sotto_secret copy = *seed; // OSSL_PARAM takes no const
@@ -31,36 +32,32 @@ EVP_PKEY *mldsa_from_seed(const struct sotto_secret *seed)
     }
     EVP_PKEY_CTX_free(ctx);
     sotto_wipe(&copy, sizeof copy);
-    ERR_pop_to_mark();
-    return key;
+    return ossl_end_key(key);
 }
 
 int mldsa_seed(const EVP_PKEY *key, struct sotto_secret *out)
 {
-    ERR_set_mark();
+    ossl_begin();
     struct sotto_secret seed;
     size_t len = 0;
-    int rc = 0;
-    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ML_DSA_SEED, seed.bytes,
-                                        sizeof seed.bytes, &len) != 1 ||
-        len != sizeof seed.bytes) {
-        rc = SOTTO_ECRYPTO;
-    } else {
+    bool got = EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ML_DSA_SEED, seed.bytes,
+                                               sizeof seed.bytes, &len) == 1 &&
+               len == sizeof seed.bytes;
+    got = ossl_end(got);
+    if (got) {
         *out = seed;
     }
     sotto_wipe(&seed, sizeof seed);
-    ERR_pop_to_mark();
-    return rc;
+    return got ? 0 : SOTTO_ECRYPTO;
 }
 
 int mldsa_spki_write(const EVP_PKEY *key, uint8_t out[MLDSA_SPKI_BYTES])
 {
-    ERR_set_mark();
+    ossl_begin();
     uint8_t public[MLDSA_PUBLIC_BYTES];
     size_t len = sizeof public;
     bool got = EVP_PKEY_get_raw_public_key(key, public, &len) == 1 && len == sizeof public;
-    ERR_pop_to_mark();
-    if (!got) {
+    if (!ossl_end(got)) {
         return SOTTO_ECRYPTO;
     }
     memcpy(out, spki_prefix, sizeof spki_prefix);
@@ -68,16 +65,20 @@ int mldsa_spki_write(const EVP_PKEY *key, uint8_t out[MLDSA_SPKI_BYTES])
     return 0;
 }
 
-EVP_PKEY *mldsa_spki_read(const uint8_t *spki, size_t len)
+int mldsa_spki_read(EVP_PKEY **out, const uint8_t *spki, size_t len)
 {
     if (len != MLDSA_SPKI_BYTES || memcmp(spki, spki_prefix, sizeof spki_prefix) != 0) {
-        return NULL;
+        return SOTTO_EPARSE;
     }
-    ERR_set_mark();
+    ossl_begin();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, MLDSA_NAME, NULL,
                                                    spki + sizeof spki_prefix, MLDSA_PUBLIC_BYTES);
-    ERR_pop_to_mark();
-    return key;
+    key = ossl_end_key(key);
+    if (key == NULL) {
+        return SOTTO_ECRYPTO; // every 2592 bytes are some key
+    }
+    *out = key;
+    return 0;
 }
 
 int mldsa_sign(EVP_PKEY *key, const uint8_t *tbs, size_t len, uint8_t *out, size_t cap)
@@ -85,15 +86,14 @@ int mldsa_sign(EVP_PKEY *key, const uint8_t *tbs, size_t len, uint8_t *out, size
     if (cap < MLDSA_SIGNATURE_BYTES) {
         return SOTTO_ESPACE;
     }
-    ERR_set_mark();
+    ossl_begin();
     size_t written = MLDSA_SIGNATURE_BYTES;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool done = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, key, NULL) == 1 &&
                 EVP_DigestSign(ctx, out, &written, tbs, len) == 1 &&
                 written == MLDSA_SIGNATURE_BYTES;
     EVP_MD_CTX_free(ctx);
-    ERR_pop_to_mark();
-    return done ? MLDSA_SIGNATURE_BYTES : SOTTO_ECRYPTO;
+    return ossl_end(done) ? MLDSA_SIGNATURE_BYTES : SOTTO_ECRYPTO;
 }
 
 int mldsa_verify(EVP_PKEY *key, const uint8_t *tbs, size_t len, const uint8_t *signature,
@@ -102,13 +102,15 @@ int mldsa_verify(EVP_PKEY *key, const uint8_t *tbs, size_t len, const uint8_t *s
     if (signature_len != MLDSA_SIGNATURE_BYTES) {
         return SOTTO_EAUTH;
     }
-    ERR_set_mark();
+    ossl_begin();
     int rc = SOTTO_ECRYPTO;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (ctx != NULL && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key, NULL) == 1) {
         rc = EVP_DigestVerify(ctx, signature, signature_len, tbs, len) == 1 ? 0 : SOTTO_EAUTH;
     }
     EVP_MD_CTX_free(ctx);
-    ERR_pop_to_mark();
+    if (!ossl_end(rc == 0) && rc == 0) {
+        rc = SOTTO_EAUTH;
+    }
     return rc;
 }

@@ -18,13 +18,13 @@ int mldsa_seed(const EVP_PKEY *key, struct sotto_secret *out);
 
 // 0 or SOTTO_ECRYPTO.
 int mldsa_spki_write(const EVP_PKEY *key, uint8_t out[MLDSA_SPKI_BYTES]);
-// NULL unless it is exactly the encoding that mldsa_spki_write gives, so that one key has one
-// identifier. The caller frees it.
-EVP_PKEY *mldsa_spki_read(const uint8_t *spki, size_t len);
+// 0; SOTTO_EPARSE unless it is exactly the encoding that mldsa_spki_write gives, so that one key
+// has one identifier; SOTTO_ECRYPTO. The caller frees the key.
+int mldsa_spki_read(EVP_PKEY **out, const uint8_t *spki, size_t len);
 
 // MLDSA_SIGNATURE_BYTES, SOTTO_ESPACE or SOTTO_ECRYPTO. Hedged (FIPS 204 §3.4), empty context.
 int mldsa_sign(EVP_PKEY *key, const uint8_t *tbs, size_t len, uint8_t *out, size_t cap);
-// 0, SOTTO_EAUTH, SOTTO_ECRYPTO.
+// 0, SOTTO_EAUTH (or OpenSSL has no memory to tell), SOTTO_ECRYPTO.
 int mldsa_verify(EVP_PKEY *key, const uint8_t *tbs, size_t len, const uint8_t *signature,
                  size_t signature_len);
 

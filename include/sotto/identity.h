@@ -64,7 +64,7 @@ int sotto_line_key_public(const struct sotto_line_key *k, uint8_t *out, size_t c
 // Signature bytes written, SOTTO_ESPACE or SOTTO_ECRYPTO.
 int sotto_line_key_sign(const struct sotto_line_key *k, const uint8_t *tbs, size_t len,
                         uint8_t *out, size_t cap);
-// The relay's side. 0, or SOTTO_EAUTH, SOTTO_EPARSE (not an ML-DSA-87 SPKI).
+// The relay's side. 0, or SOTTO_EAUTH, SOTTO_EPARSE (not an ML-DSA-87 SPKI), SOTTO_ECRYPTO.
 int sotto_line_verify(const uint8_t *spki, size_t spki_len, const uint8_t *tbs, size_t len,
                       const uint8_t *signature, size_t signature_len);
 void sotto_line_id_from_public(const uint8_t *spki, size_t len, uint8_t out[SOTTO_LINE_ID_BYTES]);
