@@ -14,5 +14,10 @@ extern const struct command cmd_status;
 extern const struct command cmd_doctor;
 extern const struct command cmd_passphrase;
 extern const struct command cmd_completion;
+extern const struct command cmd_call;
+extern const struct command cmd_listen;
+extern const struct command cmd_exchange;
+extern const struct command cmd_echo;
+extern const struct command cmd_devices;
 
 #endif

@@ -18,6 +18,7 @@ struct runner_link {
     unsigned index;
     struct net_client *client; // NULL: not wanted
     bool open, was_open;
+    bool home;                    // of a line that is rung: tried for ever
     enum net_transport transport; // once it was open
     bool given_up;                // freed at the next drain
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runner_impl.h"
+#include "store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,13 +52,20 @@ static void on_down(struct net_client *c, enum net_reason reason, const char *de
     l->open = false;
     remember(r, reason, detail);
     // Somebody waits in front of a command, so it gives up at once; a line that rings does not.
-    bool persist = again && (r->opt.ring || l->was_open);
+    bool persist = again && (l->home || l->was_open);
     l->given_up = !persist;
     sotto_device_link_down(r->device, l->index, persist, runner_now());
     if (r->opt.on_link != NULL) {
         r->opt.on_link(l->index, false, l->transport, reason, detail != NULL ? detail : "",
                        r->opt.user);
     }
+}
+
+static bool is_home(const struct runner *r, const struct sotto_relay_address *relay)
+{
+    const struct store_profile *p = store_profile(r->store);
+    return r->opt.ring && p->has_line && p->home.port == relay->port &&
+           strcmp(p->home.host, relay->host) == 0;
 }
 
 void runner_link_want(struct runner *r, unsigned link, const struct sotto_relay_address *relay)
@@ -70,7 +78,7 @@ void runner_link_want(struct runner *r, unsigned link, const struct sotto_relay_
     };
     struct runner_link *l = &r->links[link];
     runner_link_drop(r, link);
-    *l = (struct runner_link){.runner = r, .index = link};
+    *l = (struct runner_link){.runner = r, .index = link, .home = is_home(r, relay)};
     struct net_client_config cfg = {
         .host = relay->host,
         .port = relay->port,

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call_common.h"
+
+#include "keys.h"
+#include "line_lock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATUS_BYTES    256
+#define STATUS_EVERY_NS (500 * SOTTO_NS_PER_MS)
+
+// The last line of the terminal, drawn over again and again.
+struct status {
+    struct desk *desk;
+    bool shown, possible;
+    sotto_ns drawn_ns;
+};
+
+const char *call_sound_or_device(const char *spec)
+{
+    return spec != NULL ? spec : "device";
+}
+
+static void status_clear(struct status *s)
+{
+    if (s->shown) {
+        fputs("\r\033[K", stdout);
+        s->shown = false;
+    }
+}
+
+static void status_text(const struct desk *d, const struct sotto_call_info *info,
+                        char out[STATUS_BYTES])
+{
+    const struct desk_call *note = desk_peek(d, info->call);
+    char duration[OUTPUT_TIME_BYTES] = "";
+    if (note == NULL || note->active_ns == 0) {
+        snprintf(out, STATUS_BYTES, "%s", desk_keys(d));
+        return;
+    }
+    output_duration((runner_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
+    snprintf(out, STATUS_BYTES, "%s%s%s%s  %s  %.0f ms   %s", duration,
+             info->held ? "  on hold" : "", info->peer_held ? "  held by them" : "",
+             info->muted ? "  muted" : "", desk_quality(d, info), (double)info->stats.rtt_ns / 1e6,
+             desk_keys(d));
+}
+
+static void status_draw(void *user)
+{
+    struct status *s = user;
+    struct sotto_call_info info;
+    char text[STATUS_BYTES];
+    sotto_ns now = runner_now().mono_ns;
+    if (!s->possible || now - s->drawn_ns < STATUS_EVERY_NS) {
+        return;
+    }
+    s->drawn_ns = now;
+    status_clear(s);
+    if (!desk_ringing(s->desk, &info) && !desk_current(s->desk, &info)) {
+        return;
+    }
+    status_text(s->desk, &info, text);
+    printf("\r\033[K%.*s", (int)s->desk->cli->out.columns - 1, text);
+    fflush(stdout);
+    s->shown = true;
+}
+
+static void status_notice(enum output_mark mark, const char *text, void *user)
+{
+    struct status *s = user;
+    status_clear(s);
+    output_mark(&s->desk->cli->out, mark);
+    output_paragraph(&s->desk->cli->out, 0, text);
+    fflush(stdout);
+    s->drawn_ns = 0;
+}
+
+static void on_key(int key, void *user)
+{
+    struct desk *d = user;
+    if (key == 'q' || (key == 'h' && !desk_key(d, 'h'))) {
+        desk_quit(d);
+    } else if (key != 'h') {
+        desk_key(d, key);
+    }
+}
+
+static enum cli_exit dial(struct desk *d, const struct target *target)
+{
+    int err = desk_dial(d, &target->link, target->label);
+    if (err == SOTTO_EPEER) {
+        return (enum cli_exit)output_fail(&d->cli->out, CLI_USAGE, NULL,
+                                          "this is a number of your own line");
+    }
+    if (err != 0) {
+        return (enum cli_exit)output_fail_error(&d->cli->out, err, target->label);
+    }
+    return CLI_OK;
+}
+
+enum cli_exit call_run(struct desk *d, const struct target *target)
+{
+    const struct output *out = &d->cli->out;
+    struct status status = {.desk = d, .possible = out->terminal && !out->json && out->color};
+    const struct desk_view view = {.notice = status_notice, .draw = status_draw, .user = &status};
+    if (!out->json) {
+        desk_set_view(d, &view);
+    }
+    struct keys *keys = out->json ? NULL : keys_new(runner_loop(d->runner), on_key, d);
+    enum cli_exit code = target != NULL ? dial(d, target) : CLI_OK;
+    if (code == CLI_OK) {
+        code = desk_run(d);
+    }
+    status_clear(&status);
+    keys_free(keys);
+    return code;
+}
+
+int call_open_line(struct cli *cli, struct store **store, int *lock)
+{
+    struct store *s;
+    int code = cli_open_store(cli, &s);
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!store_profile(s)->has_line) {
+        code = output_fail(&cli->out, CLI_FAILED,
+                           "Ask the relay's operator for an invitation, then: sotto init --invite "
+                           "LINK",
+                           "you have no line to be called at");
+    } else if (!store_profile(s)->registered) {
+        code = output_fail(&cli->out, CLI_FAILED, "sotto status says more.",
+                           "your line is not registered at its relay yet");
+    } else if ((*lock = line_lock_take(s)) == SOTTO_EEXIST) {
+        code = output_fail(&cli->out, CLI_EXISTS, "Only one of them can be rung.",
+                           "another sotto listens on this line already");
+    } else if (*lock < 0) {
+        code = output_fail(&cli->out, CLI_STORE, NULL, "%s/%s cannot be written", store_dir(s),
+                           LINE_LOCK_FILE);
+    }
+    if (code != CLI_OK) {
+        store_close(s);
+        return code;
+    }
+    *store = s;
+    return CLI_OK;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call_common.h"
+#include "commands.h"
+#include "desk.h"
+#include "line_lock.h"
+
+#include <stddef.h>
+
+struct echo_options {
+    bool once, statistics;
+    uint32_t max_seconds;
+};
+
+static const struct option_spec options[] = {
+    {"once", 0, OPTION_FLAG, offsetof(struct echo_options, once), NULL, "Stop after the first call",
+     NULL, 0, 0},
+    {"max-seconds", 0, OPTION_COUNT, offsetof(struct echo_options, max_seconds), "N",
+     "Stop after N seconds", NULL, 1, 31536000},
+    {"stats", 0, OPTION_FLAG, offsetof(struct echo_options, statistics), NULL,
+     "Say at the end of each call how it was carried", NULL, 0, 0},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
+};
+
+static int run(struct cli *cli, const void *values, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct echo_options *o = values;
+    struct store *s;
+    int lock;
+    int code = call_open_line(cli, &s, &lock);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const struct desk_options desk_options = {
+        .ring = true,
+        .accept = true,
+        .echo = true,
+        .once = o->once,
+        .statistics = o->statistics,
+        .run_max_s = o->max_seconds,
+    };
+    struct desk *desk;
+    enum cli_exit exit_code;
+    if (desk_new(&desk, cli, s, &desk_options, &exit_code)) {
+        exit_code = call_run(desk, NULL);
+        desk_free(desk);
+    }
+    line_lock_release(lock);
+    store_close(s);
+    return (int)exit_code;
+}
+
+const struct command cmd_echo = {
+    .name = "echo",
+    .summary = "Answer every call and play back what is heard, to try a line out",
+    .details = "Neither microphone nor loudspeaker of this machine is used.",
+    .options = options,
+    .options_bytes = sizeof(struct echo_options),
+    .run = run,
+};

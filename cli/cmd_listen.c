@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call_common.h"
+#include "commands.h"
+#include "desk.h"
+#include "line_lock.h"
+#include "screen.h"
+
+#include <stddef.h>
+
+struct listen_options {
+    struct call_sound sound;
+    unsigned suite;
+    bool accept, once, statistics, plain, hangup_after_mic;
+    uint32_t max_seconds;
+};
+
+static const struct option_spec options[] = {
+    {"accept", 0, OPTION_FLAG, offsetof(struct listen_options, accept), NULL,
+     "Answer every call by itself: the microphone opens without asking", NULL, 0, 0},
+    {"once", 0, OPTION_FLAG, offsetof(struct listen_options, once), NULL,
+     "Stop after the first call", NULL, 0, 0},
+    {"max-seconds", 0, OPTION_COUNT, offsetof(struct listen_options, max_seconds), "N",
+     "Stop after N seconds", NULL, 1, 31536000},
+    {"plain", 0, OPTION_FLAG, offsetof(struct listen_options, plain), NULL,
+     "Lines of text instead of the full screen", NULL, 0, 0},
+    {"mic", 0, OPTION_TEXT, offsetof(struct listen_options, sound.mic), "MIC", CALL_MIC_HELP, NULL,
+     0, 0},
+    {"speaker", 0, OPTION_TEXT, offsetof(struct listen_options, sound.speaker), "SPEAKER",
+     CALL_SPEAKER_HELP, NULL, 0, 0},
+    {"mic-loop", 0, OPTION_FLAG, offsetof(struct listen_options, sound.mic_loop), NULL,
+     "A microphone file starts again at its end", NULL, 0, 0},
+    {"hangup-after-mic", 0, OPTION_FLAG, offsetof(struct listen_options, hangup_after_mic), NULL,
+     "Hang up and stop when the microphone file is over", NULL, 0, 0},
+    {"suite", 0, OPTION_CHOICE, offsetof(struct listen_options, suite), "SUITE",
+     "hybrid takes both key agreements, cnsa2 only MLKEM1024", "hybrid|cnsa2", 0, 0},
+    {"stats", 0, OPTION_FLAG, offsetof(struct listen_options, statistics), NULL,
+     "Say at the end of each call how it was carried", NULL, 0, 0},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
+};
+
+static enum cli_exit show(struct desk *desk, bool plain)
+{
+    struct screen *screen = NULL;
+    if (!plain && screen_possible(&desk->cli->out) && screen_new(&screen, desk) == 0) {
+        enum cli_exit code = desk_run(desk);
+        screen_free(screen);
+        return code;
+    }
+    return call_run(desk, NULL);
+}
+
+static int run(struct cli *cli, const void *values, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct listen_options *o = values;
+    struct store *s;
+    int lock;
+    int code = call_open_line(cli, &s, &lock);
+    if (code != CLI_OK) {
+        return code;
+    }
+    const struct desk_options desk_options = {
+        .ring = true,
+        .accept = o->accept,
+        .once = o->once,
+        .statistics = o->statistics,
+        .hangup_after_mic = o->hangup_after_mic,
+        .mic_loop = o->sound.mic_loop,
+        .run_max_s = o->max_seconds,
+        .suite = o->suite == 1 ? SOTTO_SUITE_CNSA2 : SOTTO_SUITE_HYBRID,
+        .mic = call_sound_or_device(o->sound.mic),
+        .speaker = call_sound_or_device(o->sound.speaker),
+    };
+    struct desk *desk;
+    enum cli_exit exit_code;
+    if (desk_new(&desk, cli, s, &desk_options, &exit_code)) {
+        exit_code = show(desk, o->plain);
+        desk_free(desk);
+    }
+    line_lock_release(lock);
+    store_close(s);
+    return (int)exit_code;
+}
+
+const struct command cmd_listen = {
+    .name = "listen",
+    .summary = "Be at your line: ring, answer, talk",
+    .details = "On a terminal this is a screen; its last line says which keys do what. Otherwise, "
+               "and with --plain, it writes lines.\n\n"
+               "Numbers that were made or revoked while the relay could not be reached are "
+               "brought to it.",
+    .options = options,
+    .options_bytes = sizeof(struct listen_options),
+    .run = run,
+};

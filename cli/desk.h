@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `call`, `listen` and `echo` have in common: a runner with calls on it, what the user is told
+// about them (text, JSON lines or the screen), what keys do, the log, and what the relay still has
+// to be told about numbers.
+#ifndef SOTTO_CLI_DESK_H
+#define SOTTO_CLI_DESK_H
+
+#include "cli.h"
+#include "publisher.h"
+#include "runner.h"
+#include "store.h"
+
+#include <sys/resource.h>
+
+#define DESK_TEXT_BYTES     512
+#define DESK_NOTICES_MAX    4   // lines that the screen keeps
+#define DESK_RECENT_MAX     32  // calls of the log that the screen shows
+#define DESK_HANGUP_TAIL_MS 800 // after the end of a file microphone, so that its end is heard
+#define DESK_QUALITY_S      5   // what "quality" looks back on
+
+struct desk;
+
+struct desk_options {
+    bool ring;       // be rung at the line
+    bool quiet_line; // but say nothing about the line: it is not what the command is for
+    bool accept;     // answer every call by itself
+    bool once;       // stop when the first call is over (ring), or all are (no ring)
+    bool echo;
+    bool statistics; // tell them at the end of each call
+    bool hangup_after_mic;
+    bool mic_loop;
+    uint32_t call_max_s; // hang up this long after the answer; 0 never
+    uint32_t run_max_s;  // stop after this long; 0 never
+    enum sotto_suite suite;
+    const char *mic, *speaker;
+};
+
+// How the user is told. All may be NULL.
+struct desk_view {
+    void (*notice)(enum output_mark mark, const char *text, void *user);
+    void (*changed)(void *user); // anything that the screen shows
+    void (*draw)(void *user);    // a good moment for work that takes a while
+    void *user;
+};
+
+enum desk_line {
+    DESK_LINE_NONE,
+    DESK_LINE_CONNECTING,
+    DESK_LINE_READY,
+    DESK_LINE_DOWN,
+    DESK_LINE_DENIED,
+    DESK_LINE_REPLACED
+};
+
+// A call as the desk sees it, beside what sotto_device_call_info says.
+struct desk_call {
+    uint32_t id; // 0: free
+    int64_t started_unix_s;
+    sotto_ns active_ns;               // when the conversation began; 0 not yet
+    struct rusage usage;              // of the process, then
+    struct runner_lateness late;      // of the runner, then
+    bool logged, secure_told, asking; // asking: do the words match?
+    uint64_t heard, concealed, lost;  // at the last look
+    unsigned bad_q8;                  // share of the sound that was not there, smoothed, in 1/256
+};
+
+struct desk_notice {
+    enum output_mark mark;
+    char text[DESK_TEXT_BYTES];
+};
+
+struct desk {
+    struct cli *cli;
+    struct store *store;
+    struct runner *runner;
+    struct publisher *publisher;
+    struct desk_options opt;
+    struct desk_view view;
+    enum desk_line line;
+    bool link_up, told_down;
+    enum net_transport transport;
+    struct desk_call calls[SOTTO_CALLS_MAX];
+    unsigned finished; // calls that are over
+    enum sotto_end last_end;
+    bool last_answered;
+    uv_timer_t second, tail, limit;
+    struct store_log_entry *recent;
+    size_t recent_count;
+    uint32_t dialled; // the call that the command made
+    bool stopping;    // the user wants to leave
+};
+
+// 0 and *out, or everything has been said and *code is the exit code.
+bool desk_new(struct desk **out, struct cli *cli, struct store *store,
+              const struct desk_options *opt, enum cli_exit *code);
+void desk_free(struct desk *d);
+void desk_set_view(struct desk *d, const struct desk_view *view);
+// Runs until everything is over: the exit code.
+enum cli_exit desk_run(struct desk *d);
+// Polite: hangs up and stops.
+void desk_quit(struct desk *d);
+// 0, or what sotto_device_dial gives (said).
+int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label);
+enum cli_exit desk_exit(const struct desk *d);
+
+// What a key does: a d h m o w y n. False if it means nothing now.
+bool desk_key(struct desk *d, int key);
+// The call that keys mean, and that the screen shows first. False: there is none.
+bool desk_current(const struct desk *d, struct sotto_call_info *out);
+// An incoming call that rings. False: there is none.
+bool desk_ringing(const struct desk *d, struct sotto_call_info *out);
+struct desk_call *desk_note(struct desk *d, uint32_t call); // NULL: unknown
+const struct desk_call *desk_peek(const struct desk *d, uint32_t call);
+// What the keys are now, as one line: "a answer  d decline".
+const char *desk_keys(const struct desk *d);
+
+void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+const char *desk_line_text(const struct desk *d);
+// "good", "fair", "poor", "reconnecting".
+const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);
+
+// ---- desk_json.c: the same events as JSON lines. The value is released.
+void desk_json(const struct desk *d, const char *event, json_t *fields);
+void desk_json_event(const struct desk *d, const struct sotto_event *ev);
+void desk_json_audio(const struct desk *d, enum runner_audio what, sotto_ns at_ns,
+                     const char *text);
+
+// ---- desk_text.c: events as sentences
+void desk_text_event(struct desk *d, const struct sotto_event *ev);
+void desk_text_link(struct desk *d, bool up, enum net_transport transport, enum net_reason reason,
+                    const char *detail);
+void desk_text_audio(struct desk *d, enum runner_audio what, const char *text);
+// Who has that fingerprint: the label of a contact in quotes, or the fingerprint.
+void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out[DESK_TEXT_BYTES]);
+
+// ---- desk_report.c: the end of a call
+struct desk_report {
+    struct sotto_call_info info;
+    char transport[16];
+    double dial_to_ring_ms, accept_to_voice_ms, talk_s; // negative: it did not happen
+    double cpu_s;                                       // of the process, from the answer on
+    struct runner_lateness late;
+};
+void desk_report_make(struct desk_report *out, const struct desk *d,
+                      const struct sotto_call_info *info);
+void desk_report_log(const struct desk *d, const struct desk_report *r);
+json_t *desk_report_json(const struct desk_report *r);
+void desk_report_text(const struct desk *d, const struct desk_report *r);
+
+#endif
