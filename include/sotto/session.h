@@ -62,7 +62,6 @@ struct sotto_session_config {
     const uint8_t *previous_binding; // SOTTO_SESSION_BINDING_BYTES or NULL
     // 0: SOTTO_SESSION_TIMEOUT_NS. A re-key whose flights travel in the padding of cells needs more.
     sotto_ns timeout_ns;
-    sotto_ns timeout_ns;             // 0: SOTTO_SESSION_TIMEOUT_NS
 };
 
 // 0, SOTTO_ENOMEM, SOTTO_ECRYPTO, SOTTO_EINVAL.
