@@ -14,7 +14,7 @@ SETUP = packaging/setup.sh
 SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 
 .DEFAULT_GOAL := all
-.PHONY: all deps run test check-quick bench fuzz soak valgrind lint tidy format install clean help
+.PHONY: all deps run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
 
 all: deps                  ## build sotto and sottod into build/ (the default)
 	@$(SETUP) release
@@ -26,7 +26,10 @@ deps:                      ## install and build what sotto is made of (once, abo
 	@$(DEPS)
 
 run: all                   ## see it work: a relay and two people on this machine
-	@sh packaging/story.sh
+	@python3 demo/story.py
+
+stop:                      ## end the relay and the echo line that `make run` left running
+	@python3 demo/story.py --stop
 
 test:                      ## every test, built by gcc, by gcc with sanitizers, and by clang
 	@$(DEPS) --test
