@@ -50,8 +50,7 @@ bool call_live(const struct call *c)
     return c->used && c->state != SOTTO_CALL_ENDING && c->state != SOTTO_CALL_ENDED;
 }
 
-// A call the user knows about.
-static bool call_shown(const struct call *c)
+bool call_shown(const struct call *c)
 {
     return c->used && (!c->incoming || c->ringing_ns != 0 || c->accepted);
 }
@@ -65,6 +64,7 @@ void call_state(struct sotto_device *d, struct call *c, enum sotto_call_state st
     e->call = c->id;
     e->state = state;
     e->end = c->end;
+    e->other = c->other;
     memcpy(e->label, c->label, sizeof e->label);
 }
 
@@ -99,6 +99,13 @@ static void hold_others(struct sotto_device *d, const struct call *except)
 
 // ---- the course of a call ----------------------------------------------------------------------
 
+void call_secure(struct sotto_device *d, struct call *c)
+{
+    event_add(d, SOTTO_EVENT_CALL_SECURE)->call = c->id;
+    if (c->incoming && c->state == SOTTO_CALL_RINGING)
+        call_control_send(d, c, &(struct control_message){ .type = CONTROL_RINGING });
+}
+
 void call_ring(struct sotto_device *d, struct call *c)
 {
     if (c->ringing_ns == 0)
@@ -110,6 +117,8 @@ void call_ring(struct sotto_device *d, struct call *c)
     call_state(d, c, SOTTO_CALL_RINGING);
     if (!c->incoming)
         return;
+    if (c->media) // it was kept from the user until now; otherwise both follow
+        call_secure(d, c);
     struct sotto_event *e = event_add(d, SOTTO_EVENT_CALL_INCOMING);
     e->call = c->id;
     e->waiting = call_talking(d) != NULL;
@@ -210,7 +219,7 @@ void call_end(struct sotto_device *d, struct call *c, enum sotto_end end, bool t
         call_state(d, c, SOTTO_CALL_ENDING);
         mic_update(d);
     }
-    if (!c->incoming && c->end != SOTTO_END_GLARE)
+    if (!c->incoming)
         call_glare_settle(d, c, false);
 }
 
@@ -284,8 +293,14 @@ void call_port_down(struct sotto_device *d, unsigned port, bool again)
 void call_resumed(struct sotto_device *d, uint32_t id, int code)
 {
     struct call *c = call_find(d, id);
-    if (!c || !call_live(c))
+    if (!c)
         return;
+    if (!call_live(c)) { // hung up meanwhile: the other side need not wait for us
+        if (code == LINK_CODE_NONE && !c->circuit.open)
+            port_send(d, c->circuit.port, &(struct link_message){ .type = LINK_CLOSE,
+                                                                  .circuit = c->circuit.id });
+        return;
+    }
     if (code == LINK_CODE_NONE) {
         c->circuit.attached = true;
     } else if (code != LINK_CODE_LIMIT) {
@@ -380,6 +395,32 @@ void call_handle_expiry(struct sotto_device *d, struct call *c)
 
 // ---- what the user does -------------------------------------------------------------------------
 
+// Somebody who is let in only if he proves to be the right one does not keep our user from calling.
+static struct call *place_for_dial(struct sotto_device *d)
+{
+    struct call *c = call_new(d, false);
+    for (size_t i = 0; i < SOTTO_CALLS_MAX && !c; i++) {
+        if (call_shown(&d->calls[i]))
+            continue;
+        d->calls[i].end = SOTTO_END_BUSY;
+        call_finish(d, &d->calls[i]);
+        c = call_new(d, false);
+    }
+    return c;
+}
+
+// That person is ringing us at this moment.
+static struct call *ringing_from(struct sotto_device *d, const struct sotto_fingerprint *peer)
+{
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) {
+        struct call *c = &d->calls[i];
+        if (c->used && c->incoming && c->state == SOTTO_CALL_RINGING && c->has_peer &&
+            sotto_fingerprint_equal(&c->peer, peer))
+            return c;
+    }
+    return NULL;
+}
+
 int sotto_device_dial(struct sotto_device *d, const struct sotto_number_link *link,
                       const char *label, struct sotto_now now, uint32_t *call)
 {
@@ -392,8 +433,13 @@ int sotto_device_dial(struct sotto_device *d, const struct sotto_number_link *li
         return SOTTO_EPEER;
     if (link->expires_unix_s != 0 && now.unix_s >= link->expires_unix_s)
         return SOTTO_EEXPIRED;
+    struct call *c = ringing_from(d, &link->callee);
+    if (c) {
+        *call = c->id;
+        return c->want_accept ? SOTTO_OK : sotto_device_accept(d, c->id, now);
+    }
     unsigned port = port_want(d, &link->relay);
-    struct call *c = port == NO_PORT ? NULL : call_new(d, false);
+    c = port == NO_PORT ? NULL : place_for_dial(d);
     if (!c)
         return SOTTO_ELIMIT;
     c->link = *link;
@@ -499,7 +545,10 @@ int sotto_device_words_compared(struct sotto_device *d, uint32_t id, bool match,
         !sotto_session_peer(c->session, &peer))
         return SOTTO_ESTATE;
     int error = d->cfg.book.set_verified(d->cfg.book.user, &peer, match, now.unix_s);
-    c->peer_verified = match && error == SOTTO_OK;
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) // in a second call with the same person too
+        if (d->calls[i].used && d->calls[i].has_peer &&
+            sotto_fingerprint_equal(&d->calls[i].peer, &peer))
+            d->calls[i].peer_verified = match && error == SOTTO_OK;
     struct sotto_event *e = event_add(d, SOTTO_EVENT_CALL_VERIFIED);
     e->call = c->id;
     e->flag = c->peer_verified;
@@ -515,9 +564,12 @@ int sotto_device_rekey(struct sotto_device *d, uint32_t id, struct sotto_now now
     struct call *c = user_call(d, id, now);
     if (!c)
         return SOTTO_ENOTFOUND;
-    if (!c->media || !call_live(c) || c->rekey)
+    if (!c->media || !call_live(c) || c->rekey || c->rekey_asked)
         return SOTTO_ESTATE;
-    return call_rekey_start(d, c);
+    if (c->incoming)
+        return call_rekey_start(d, c);
+    call_rekey_asked(d, c);
+    return SOTTO_OK;
 }
 
 // ---- what the user sees --------------------------------------------------------------------------

@@ -75,8 +75,8 @@ static void handle(struct sotto_device *d, struct call *c, const struct control_
         peer_holds(d, c, m->flag);
         break;
     case CONTROL_REKEY_ASK:
-        if (!c->incoming && call_live(c) && !c->rekey)
-            c->rekey_at = earlier(c->rekey_at, c->rekeyed_ns + REKEY_MIN_NS);
+        if (!c->incoming && call_live(c))
+            call_rekey_asked(d, c);
         break;
     case CONTROL_REKEY_FLIGHT:
         if (call_live(c))

@@ -60,7 +60,7 @@ void call_media_free(struct call *c)
     c->ctl = NULL;
     c->encoder = NULL;
     c->playout = NULL;
-    c->media = c->cell_made = c->cell_due = false;
+    c->media = c->tick_prepared = c->cell_made = c->cell_due = false;
     sotto_wipe(c->cell, sizeof c->cell);
 }
 
@@ -74,23 +74,31 @@ static bool mic_allowed(const struct call *c)
            !c->held && !c->peer_held;
 }
 
-bool sotto_device_mic_open(const struct sotto_device *d)
+static uint32_t mic_call(const struct sotto_device *d)
 {
     for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
         if (mic_allowed(&d->calls[i]))
-            return true;
-    return false;
+            return d->calls[i].id;
+    return 0;
+}
+
+bool sotto_device_mic_open(const struct sotto_device *d)
+{
+    return mic_call(d) != 0;
 }
 
 void mic_update(struct sotto_device *d)
 {
-    bool open = sotto_device_mic_open(d);
-    if (open == d->mic_told)
-        return;
-    d->mic_told = open;
-    event_add(d, SOTTO_EVENT_MIC)->flag = open;
-    d->capture_samples = 0;
-    sotto_wipe(d->capture, sizeof d->capture);
+    uint32_t call = mic_call(d);
+    if (call != d->mic_call) { // what was said into one call is not for another
+        d->mic_call = call;
+        d->capture_samples = 0;
+        sotto_wipe(d->capture, sizeof d->capture);
+    }
+    if (d->mic_told != (call != 0)) {
+        d->mic_told = call != 0;
+        event_add(d, SOTTO_EVENT_MIC)->flag = d->mic_told;
+    }
 }
 
 void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples)
@@ -116,7 +124,7 @@ static void take_frame(struct sotto_device *d, const struct call *c,
                        int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
-    if (!mic_allowed(c) || d->capture_samples < SOTTO_FRAME_SAMPLES)
+    if (!mic_allowed(c) || c->id != d->mic_call || d->capture_samples < SOTTO_FRAME_SAMPLES)
         return;
     memcpy(pcm, d->capture, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
     d->capture_samples -= SOTTO_FRAME_SAMPLES;
@@ -174,7 +182,8 @@ sotto_ns call_media_expiry(const struct call *c)
 {
     if (!c->media)
         return SOTTO_NEVER;
-    return c->cell_made || c->next_tick < CELL_LEAD_NS ? c->next_tick : c->next_tick - CELL_LEAD_NS;
+    return c->tick_prepared || c->next_tick < CELL_LEAD_NS ? c->next_tick
+                                                           : c->next_tick - CELL_LEAD_NS;
 }
 
 static void check_peer(struct sotto_device *d, struct call *c)
@@ -197,14 +206,16 @@ void call_media_tick(struct sotto_device *d, struct call *c)
     sotto_ns now = d->now.mono_ns;
     if (now < call_media_expiry(c))
         return;
-    if (!c->cell_made && c->circuit.attached) {
+    if (!c->tick_prepared && c->circuit.attached) {
         call_rekey_poll(d, c);
         if (!c->media)
             return;
         make_cell(d, c);
     }
+    c->tick_prepared = true;
     if (now < c->next_tick)
         return;
+    c->tick_prepared = false;
     c->cell_due = c->cell_made && c->circuit.attached;
     c->cell_made = false;
     if (c->cell_due)

@@ -75,7 +75,8 @@ void call_incoming(struct sotto_device *d, unsigned port, const struct link_mess
     struct sotto_number n;
     // Only our home relay rings us, and only for a number in our own book: the relay's word that a
     // number is good means nothing.
-    bool known = d->ports[port].home && d->cfg.ring && !call_by_circuit(d, port, m->circuit) &&
+    bool known = d->ports[port].home && d->cfg.ring && m->circuit % 2 == 1 &&
+                 !call_by_circuit(d, port, m->circuit) &&
                  d->cfg.book.number_get(d->cfg.book.user, m->token_hash, &n) == SOTTO_OK;
     if (!known) {
         refuse_circuit(d, port, m->circuit);
@@ -89,8 +90,8 @@ void call_incoming(struct sotto_device *d, unsigned port, const struct link_mess
         refuse_circuit(d, port, m->circuit);
     else if (call_session_start(d, c) != SOTTO_OK)
         call_end(d, c, SOTTO_END_INTERNAL, false, 0);
-    else
-        call_session_read(d, c, m->flight, m->flight_len);
+    else if (call_session_read(d, c, m->flight, m->flight_len) == SOTTO_EAUTH)
+        call_end(d, c, SOTTO_END_REFUSED, false, 0); // not sealed under the number's secret
 }
 
 struct admission {
@@ -193,13 +194,9 @@ static bool glare(struct sotto_device *d, struct call *c, const struct sotto_fin
     }
     c->accepted = c->want_accept = true;
     c->ringing_ns = c->accepted_ns = d->now.mono_ns;
-    uint32_t ended = ours->id;
+    ours->other = c->id;
     call_end(d, ours, SOTTO_END_GLARE, true, CONTROL_END_GLARE);
-    for (size_t i = 0; i < d->event_count; i++) {
-        struct sotto_event *e = &d->events[(d->event_first + i) % SOTTO_EVENTS_MAX];
-        if (e->type == SOTTO_EVENT_CALL_STATE && e->call == ended && e->end == SOTTO_END_GLARE)
-            e->other = c->id;
-    }
+    call_state(d, c, SOTTO_CALL_RINGING);
     return true;
 }
 
@@ -295,9 +292,8 @@ static void confirmed(struct sotto_device *d, struct call *c)
         call_end(d, c, SOTTO_END_BUSY, true, CONTROL_END_BUSY);
         return;
     }
-    event_add(d, SOTTO_EVENT_CALL_SECURE)->call = c->id;
-    if (c->incoming && c->state == SOTTO_CALL_RINGING)
-        call_control_send(d, c, &(struct control_message){ .type = CONTROL_RINGING });
+    if (call_shown(c))
+        call_secure(d, c);
     if (c->want_accept) {
         c->want_accept = false;
         call_activate(d, c);
@@ -314,20 +310,20 @@ void call_session_write(struct sotto_device *d, struct call *c)
     }
 }
 
-void call_session_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len)
+int call_session_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len)
 {
     // Once cells flow nothing more is due this way: what comes is a replay.
     if (!c->session || c->media || !call_live(c))
-        return;
+        return SOTTO_OK;
     int error = sotto_session_read(c->session, flight, len, d->now.mono_ns);
     if (error == SOTTO_EAUTH)
-        return;
+        return error;
     call_session_write(d, c);
     if (sotto_session_state(c->session) == SOTTO_SESSION_CHECKING) {
         if (c->incoming) {
             admit(d, c);
             if (!c->used || !call_live(c))
-                return;
+                return SOTTO_OK;
         } else {
             sotto_session_confirm(c->session, d->now.mono_ns);
             call_session_write(d, c);
@@ -337,6 +333,7 @@ void call_session_read(struct sotto_device *d, struct call *c, const uint8_t *fl
         session_failed(d, c);
     else if (sotto_session_state(c->session) == SOTTO_SESSION_CONFIRMED)
         confirmed(d, c);
+    return SOTTO_OK;
 }
 
 void call_session_timeout(struct sotto_device *d, struct call *c)
@@ -364,6 +361,7 @@ static int rekey_session(struct sotto_device *d, struct call *c)
                                   .expected = &c->peer,
                                   .purpose = "rekey",
                                   .previous_binding = previous,
+                                  .timeout_ns = SOTTO_REKEY_TIMEOUT_NS,
                               },
                               d->cfg.env, d->now.mono_ns);
     sotto_wipe(previous, sizeof previous);
@@ -399,10 +397,20 @@ int call_rekey_start(struct sotto_device *d, struct call *c)
     return error;
 }
 
-static int receive_key(struct sotto_device *d, struct call *c, uint32_t epoch)
+// Caller: the other side, or our user, wants new keys. As soon as the peer will permit it; one that
+// is being made, and that the peer may already have, does not count.
+void call_rekey_asked(struct sotto_device *d, struct call *c)
+{
+    sotto_ns soonest = c->epoch == 0 ? d->now.mono_ns : c->rekeyed_ns + REKEY_MIN_NS;
+    if (c->rekey)
+        c->rekey_asked = c->rekey_ready;
+    else
+        c->rekey_at = earlier(c->rekey_at, soonest);
+}
+
+static int receive_key(struct call *c, uint32_t epoch)
 {
     struct sotto_secret key;
-    (void)d;
     int error = sotto_session_media_key(c->rekey, c->incoming ? SOTTO_CALLER : SOTTO_CALLEE, &key);
     if (error == SOTTO_OK)
         error = cell_opener_add_key(c->opener, epoch, &key);
@@ -423,12 +431,13 @@ static int rekey_switch(struct sotto_device *d, struct call *c)
     sotto_session_free(c->session);
     c->session = c->rekey;
     c->rekey = NULL;
-    c->rekey_ready = c->rekey_asked = false;
+    c->rekey_ready = false;
     c->rekey_deadline = SOTTO_NEVER;
     c->rekeyed_ns = d->now.mono_ns;
     c->epoch++;
     if (!c->incoming)
-        c->rekey_at = d->now.mono_ns + d->cfg.rekey_interval_ns;
+        c->rekey_at = d->now.mono_ns + (c->rekey_asked ? REKEY_MIN_NS : d->cfg.rekey_interval_ns);
+    c->rekey_asked = false;
     event_add(d, SOTTO_EVENT_CALL_REKEYED)->call = c->id;
     return SOTTO_OK;
 }
@@ -440,7 +449,7 @@ static void rekey_failed(struct sotto_device *d, struct call *c)
 
 static void rekey_confirmed(struct sotto_device *d, struct call *c)
 {
-    int error = receive_key(d, c, c->epoch + 1);
+    int error = receive_key(c, c->epoch + 1);
     // The callee is confirmed last, so the caller already opens what comes under the new key. The
     // caller waits until the callee has acknowledged its last flight.
     if (error == SOTTO_OK && c->incoming)
@@ -454,8 +463,9 @@ static void rekey_confirmed(struct sotto_device *d, struct call *c)
 void call_rekey_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len)
 {
     bool starts = c->incoming && !c->rekey;
-    // The caller keeps REKEY_MIN_NS by its own clock; the network may have shortened it.
-    if (starts && d->now.mono_ns - c->rekeyed_ns < REKEY_MIN_NS / 2) {
+    // The caller keeps REKEY_MIN_NS by its own clock; the network may have shortened it, and the
+    // first time it was confirmed before us.
+    if (starts && c->epoch > 0 && d->now.mono_ns - c->rekeyed_ns < REKEY_MIN_NS / 2) {
         call_end(d, c, SOTTO_END_PROTOCOL, true, CONTROL_END_ERROR);
         return;
     }

@@ -26,6 +26,8 @@
 #define PORT_IDLE_NS (10 * SOTTO_NS_PER_S)     // an unused link is given back after this
 #define PORT_UP_NS (20 * SOTTO_NS_PER_S)       // a link that is not up by then fails what waits
 #define REQUEST_NS (20 * SOTTO_NS_PER_S)       // for an answer
+#define REQUESTS_KEPT 8                         // places for logging in and resuming
+#define LOGIN_AGAIN_NS (30 * SOTTO_NS_PER_S)    // after a refusal that may pass
 #define CELL_LEAD_NS (6 * SOTTO_NS_PER_MS)     // a cell is made this long before its tick
 #define CALL_LINGER_NS (1 * SOTTO_NS_PER_S)    // telling the other side that it is over
 #define CALL_ACK_LINGER_NS (300 * SOTTO_NS_PER_MS) // letting our acknowledgement out
@@ -53,7 +55,8 @@ struct port {
     enum port_state state;
     bool home;
     bool dead;           // the driver gave up
-    bool login_denied;   // asking again is pointless until the link comes up anew
+    bool login_denied;   // not to be asked again before the link comes up anew, or ...
+    sotto_ns login_again; // ... this time, if the reason may pass; otherwise SOTTO_NEVER
     struct sotto_relay_address relay;
     uint8_t challenge[LINK_CHALLENGE_BYTES];
     uint32_t next_circuit; // even
@@ -95,6 +98,7 @@ struct call {
     bool incoming;
     enum sotto_call_state state;
     enum sotto_end end;
+    uint32_t other;               // glare: the call that goes on instead
     bool ended_told;              // the ENDED event was drained: the place may be reused
     char label[SOTTO_NAME_MAX_BYTES + 1];
     struct sotto_number_link link; // outgoing
@@ -107,7 +111,7 @@ struct call {
     struct sotto_session *session; // of the present epoch
     struct sotto_session *rekey;   // of the next one, while it is being made
     bool rekey_ready;              // caller: confirmed; switch when the peer has read all
-    bool rekey_asked;              // callee: has asked for it
+    bool rekey_asked;              // callee: has asked for it; caller: was asked for another one
     sotto_ns rekey_at, rekey_deadline, rekeyed_ns;
     uint32_t epoch;
     bool media;                    // keys are there: cells flow
@@ -133,6 +137,7 @@ struct call {
     struct sotto_voice_encoder *encoder;
     struct sotto_playout *playout;
     sotto_ns next_tick;
+    bool tick_prepared;            // what is to be done before the next tick is done
     bool cell_made;                // `cell` is made and waits for its tick
     bool cell_due;                 // its tick has come: hand it to the driver
     uint8_t cell[SOTTO_CELL_BYTES];
@@ -184,6 +189,7 @@ struct sotto_device {
     size_t event_first, event_count;
     uint32_t last_call_id, last_request_id;
     bool mic_told;
+    uint32_t mic_call; // whose the captured samples are; 0 none
     int16_t capture[CAPTURE_FRAMES_MAX * SOTTO_FRAME_SAMPLES];
     size_t capture_samples;
     uint8_t scratch[SOTTO_MESSAGE_MAX_BYTES]; // for one message being built or taken apart
@@ -217,6 +223,7 @@ void port_circuit_close(struct sotto_device *d, struct circuit *c);
 // ---- request.c
 struct request *request_add(struct sotto_device *d, enum request_kind kind, unsigned port);
 void request_flush(struct sotto_device *d, unsigned port); // sends what the port's state permits
+void request_login(struct sotto_device *d, unsigned port); // once more
 void request_answer(struct sotto_device *d, unsigned port, uint32_t id, int code);
 void request_fail_port(struct sotto_device *d, unsigned port, int code);
 void request_port_lost(struct sotto_device *d, unsigned port); // to be sent again
@@ -236,7 +243,9 @@ void call_end(struct sotto_device *d, struct call *c, enum sotto_end end, bool t
               enum control_end reason);
 void call_finish(struct sotto_device *d, struct call *c); // wipes; state ENDED
 bool call_live(const struct call *c);                     // not ending, not ended
+bool call_shown(const struct call *c);                    // the user knows about it
 void call_ring(struct sotto_device *d, struct call *c);
+void call_secure(struct sotto_device *d, struct call *c); // says so, to the user and to the peer
 void call_activate(struct sotto_device *d, struct call *c);
 void call_incoming(struct sotto_device *d, unsigned port, const struct link_message *m);
 void call_port_up(struct sotto_device *d, unsigned port);   // may dial and resume
@@ -249,11 +258,13 @@ struct call *call_talking(struct sotto_device *d); // the one with sound, NULL n
 
 // ---- call_session.c
 int call_session_start(struct sotto_device *d, struct call *c);
-void call_session_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len);
+// SOTTO_EAUTH: not a flight of this session, dropped. All else is dealt with.
+int call_session_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len);
 void call_session_write(struct sotto_device *d, struct call *c);
 void call_session_timeout(struct sotto_device *d, struct call *c);
 void call_glare_settle(struct sotto_device *d, struct call *outgoing, bool won);
 int call_rekey_start(struct sotto_device *d, struct call *c);
+void call_rekey_asked(struct sotto_device *d, struct call *c);
 void call_rekey_read(struct sotto_device *d, struct call *c, const uint8_t *flight, size_t len);
 void call_rekey_poll(struct sotto_device *d, struct call *c);
 

@@ -40,6 +40,7 @@ unsigned port_want(struct sotto_device *d, const struct sotto_relay_address *rel
                         .home = port_is_home(d, relay),
                         .relay = *relay,
                         .next_circuit = 2,
+                        .login_again = SOTTO_NEVER,
                         .since = d->now.mono_ns };
     queue_init(&p->out, PORT_OUT_MAX_BYTES, d->cfg.env);
     struct sotto_event *e = event_add(d, SOTTO_EVENT_LINK_WANTED);
@@ -72,10 +73,13 @@ void port_up(struct sotto_device *d, unsigned port)
     struct port *p = &d->ports[port];
     if (p->state == PORT_FREE)
         return;
+    if (p->state != PORT_DOWN) // a driver that did not say that the old connection is gone
+        port_down(d, port, true);
     queue_clear(&p->out);
     p->state = PORT_HELLO;
     p->dead = false;
     p->login_denied = false;
+    p->login_again = SOTTO_NEVER;
     p->logged_in = false;
     p->since = d->now.mono_ns;
     port_send(d, port, &(struct link_message){ .type = LINK_HELLO, .version = LINK_VERSION });
@@ -240,9 +244,9 @@ sotto_ns port_expiry(const struct sotto_device *d, unsigned port)
     const struct port *p = &d->ports[port];
     if (p->state == PORT_FREE)
         return SOTTO_NEVER;
-    if (port_in_use(d, port) && !p->dead)
-        return p->state == PORT_READY || !wants_login(d, port) ? SOTTO_NEVER : p->since + PORT_UP_NS;
-    return p->since + PORT_IDLE_NS;
+    if (!port_in_use(d, port) || p->dead)
+        return p->since + PORT_IDLE_NS;
+    return p->state == PORT_READY ? p->login_again : SOTTO_NEVER;
 }
 
 void port_handle_expiry(struct sotto_device *d, unsigned port)
@@ -252,6 +256,8 @@ void port_handle_expiry(struct sotto_device *d, unsigned port)
         return;
     if (!port_in_use(d, port))
         port_free(d, port);
+    else if (p->state == PORT_READY && p->login_denied)
+        request_login(d, port);
     else
         p->since = d->now.mono_ns; // calls and requests have their own deadlines
 }

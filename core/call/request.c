@@ -7,18 +7,24 @@
 
 struct request *request_add(struct sotto_device *d, enum request_kind kind, unsigned port)
 {
-    for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++) {
-        struct request *r = &d->requests[i];
-        if (r->kind != REQUEST_FREE)
+    bool internal = kind == REQUEST_LOGIN || kind == REQUEST_RESUME;
+    struct request *place = NULL;
+    size_t vacant = 0;
+    for (size_t i = SOTTO_REQUESTS_MAX; i-- > 0;) {
+        if (d->requests[i].kind != REQUEST_FREE)
             continue;
-        *r = (struct request){ .kind = kind,
+        place = &d->requests[i];
+        vacant++;
+    }
+    // However much the user asks for, the device can still log in and resume.
+    if (!place || (!internal && vacant <= REQUESTS_KEPT))
+        return NULL;
+    *place = (struct request){ .kind = kind,
                                .id = ++d->last_request_id,
                                .port = port,
-                               .internal = kind == REQUEST_LOGIN || kind == REQUEST_RESUME,
+                               .internal = internal,
                                .deadline = d->now.mono_ns + REQUEST_NS };
-        return r;
-    }
-    return NULL;
+    return place;
 }
 
 static void request_done(struct sotto_device *d, struct request *r, int code)
@@ -135,6 +141,8 @@ static bool registering(const struct sotto_device *d, unsigned port)
     return false;
 }
 
+static void request_finish(struct sotto_device *d, struct request *r, int code);
+
 void request_flush(struct sotto_device *d, unsigned port)
 {
     for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++) {
@@ -147,9 +155,14 @@ void request_flush(struct sotto_device *d, unsigned port)
         int error = request_send(d, r);
         if (error == SOTTO_OK)
             r->sent = true;
-        else if (error != SOTTO_ELIMIT) // a full queue empties: later
-            request_done(d, r, LINK_CODE_PROTOCOL);
+        else if (error != SOTTO_ELIMIT && error != SOTTO_ENOMEM) // these pass: later
+            request_finish(d, r, LINK_CODE_PROTOCOL);
     }
+}
+
+static bool may_pass(int code)
+{
+    return code == LINK_CODE_LIMIT || code == LINK_CODE_STORAGE || code == LINK_CODE_SHUTDOWN;
 }
 
 static void login_answered(struct sotto_device *d, unsigned port, int code)
@@ -163,6 +176,7 @@ static void login_answered(struct sotto_device *d, unsigned port, int code)
         return;
     }
     p->login_denied = true;
+    p->login_again = may_pass(code) ? d->now.mono_ns + LOGIN_AGAIN_NS : SOTTO_NEVER;
     p->state = PORT_READY;
     struct sotto_event *e = event_add(d, SOTTO_EVENT_LINE_DENIED);
     e->code = code;
@@ -173,19 +187,36 @@ static void login_answered(struct sotto_device *d, unsigned port, int code)
     }
 }
 
+void request_login(struct sotto_device *d, unsigned port)
+{
+    struct port *p = &d->ports[port];
+    p->login_denied = false;
+    p->login_again = SOTTO_NEVER;
+    p->state = PORT_WELCOME;
+    request_add(d, REQUEST_LOGIN, port);
+    request_flush(d, port);
+}
+
+// code: enum link_code, or SOTTO_ETIMEOUT.
+static void request_finish(struct sotto_device *d, struct request *r, int code)
+{
+    enum request_kind kind = r->kind;
+    uint32_t call = r->call;
+    unsigned port = r->port;
+    request_done(d, r, code);
+    if (kind == REQUEST_LOGIN)
+        login_answered(d, port, code == SOTTO_ETIMEOUT ? LINK_CODE_LIMIT : code);
+    else if (kind == REQUEST_RESUME)
+        call_resumed(d, call, code == SOTTO_ETIMEOUT ? LINK_CODE_LOST : code);
+}
+
 void request_answer(struct sotto_device *d, unsigned port, uint32_t id, int code)
 {
     for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++) {
         struct request *r = &d->requests[i];
         if (r->kind == REQUEST_FREE || r->id != id || r->port != port || !r->sent)
             continue;
-        enum request_kind kind = r->kind;
-        uint32_t call = r->call;
-        request_done(d, r, code);
-        if (kind == REQUEST_LOGIN)
-            login_answered(d, port, code);
-        else if (kind == REQUEST_RESUME)
-            call_resumed(d, call, code);
+        request_finish(d, r, code);
         request_flush(d, port);
         return;
     }
@@ -216,14 +247,7 @@ void request_handle_expiry(struct sotto_device *d)
         struct request *r = &d->requests[i];
         if (r->kind == REQUEST_FREE || d->now.mono_ns < r->deadline)
             continue;
-        enum request_kind kind = r->kind;
-        uint32_t call = r->call;
-        unsigned port = r->port;
-        request_done(d, r, SOTTO_ETIMEOUT);
-        if (kind == REQUEST_RESUME)
-            call_resumed(d, call, LINK_CODE_LOST);
-        else if (kind == REQUEST_LOGIN)
-            login_answered(d, port, LINK_CODE_LIMIT);
+        request_finish(d, r, SOTTO_ETIMEOUT);
     }
 }
 
@@ -253,10 +277,8 @@ static void request_go(struct sotto_device *d, struct request *r, uint32_t *id)
     if (id)
         *id = r->id;
     // Greeted without a login because nobody needed one: now somebody does.
-    if (p->state == PORT_READY && !p->logged_in && r->kind != REQUEST_REGISTER && !p->login_denied) {
-        p->state = PORT_WELCOME;
-        request_add(d, REQUEST_LOGIN, r->port);
-    }
+    if (p->state == PORT_READY && !p->logged_in && r->kind != REQUEST_REGISTER && !p->login_denied)
+        request_login(d, r->port);
     request_flush(d, r->port);
 }
 

@@ -121,7 +121,8 @@ bool sotto_device_mic_open(const struct sotto_device *d);
 // Call identifiers are never 0 and never reused by one device.
 
 // Rings the line behind the link. SOTTO_EEXPIRED (by our clock), SOTTO_ELIMIT, SOTTO_ENOMEM,
-// SOTTO_EPEER (own number). label: what our user calls them.
+// SOTTO_EPEER (own number). label: what our user calls them. If that person is just ringing us,
+// this accepts their call: *call names it.
 int sotto_device_dial(struct sotto_device *d, const struct sotto_number_link *link,
                       const char *label, struct sotto_now now, uint32_t *call);
 // All: SOTTO_ENOTFOUND, SOTTO_ESTATE.
