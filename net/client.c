@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <sotto/base.h>
@@ -564,7 +563,7 @@ int net_client_new(struct net_client **out, uv_loop_t *loop, const struct net_cl
     c->user = user;
     c->backoff_ms = BACKOFF_MIN_MS;
     c->resolve.data = c;
-    if (!make_strings(c, cfg) || ngtcp2_crypto_ossl_init() != 0 ||
+    if (!make_strings(c, cfg) || link_global_init() != 0 ||
         (c->tls[NET_QUIC] = tls_client_context(&c->check, TLS_ALPN_H3)) == NULL ||
         (c->tls[NET_WEBSOCKET] = tls_client_context(&c->check, TLS_ALPN_HTTP1)) == NULL ||
         netwatch_new(&c->watch, loop, on_network_changed, c) != 0) {

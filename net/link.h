@@ -30,4 +30,8 @@ struct link_events {
 uint32_t link_reason_code(enum net_reason reason);
 enum net_reason link_reason_from_code(uint32_t code);
 
+// What OpenSSL, ngtcp2 and libuv need once in a process; more often does no harm.
+// Errors: SOTTO_ECRYPTO.
+int link_global_init(void);
+
 #endif

@@ -2,7 +2,8 @@
 // The link between a device and a relay: one ordered, reliable stream of messages and an
 // unreliable way for datagrams, over QUIC + HTTP/3 WebTransport, or over WebSocket where UDP
 // is blocked. Everything runs on the caller's libuv loop, in its thread; no callback is ever
-// made from inside a call to these functions except where said.
+// made from inside a call to these functions except where said. Making a client or a server sets
+// SIGPIPE to be ignored, unless the process handles it: a peer that hangs up must not end it.
 #ifndef SOTTO_NET_H
 #define SOTTO_NET_H
 

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/crypto.h>
 #include <sotto/base.h>
 
@@ -312,7 +311,7 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
     int rv = SOTTO_ENOMEM;
     if (s->certificate_file != NULL && s->key_file != NULL &&
         address_count_init(&s->addresses) == 0) {
-        rv = ngtcp2_crypto_ossl_init() == 0 ? start(s, &address, error_text, error_cap)
+        rv = link_global_init() == 0 ? start(s, &address, error_text, error_cap)
                                             : SOTTO_ECRYPTO;
     }
     if (rv != 0) {
