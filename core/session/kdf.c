@@ -8,26 +8,30 @@
 #include <sotto/base.h>
 #include <string.h>
 
+#include "identity/ossl.h"
+
 int session_sha512(uint8_t out[SESSION_HASH_BYTES], const struct session_part *parts, size_t count)
 {
     uint8_t hash[SESSION_HASH_BYTES];
+    ossl_begin();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha512(), NULL) == 1;
+    bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha512(), NULL) == 1;
 
     for (size_t i = 0; ok && i < count; i++) {
         ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
     }
     ok = ok && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    ok = ossl_end(ok);
     if (ok) {
         memcpy(out, hash, sizeof hash);
     }
-    EVP_MD_CTX_free(ctx);
     sotto_wipe(hash, sizeof hash);
     return ok ? 0 : SOTTO_ECRYPTO;
 }
 
-static int hmac_run(EVP_MAC_CTX *ctx, uint8_t hash[SESSION_HASH_BYTES], const uint8_t *key,
-                    size_t key_len, const struct session_part *parts, size_t count)
+static bool hmac_run(EVP_MAC_CTX *ctx, uint8_t hash[SESSION_HASH_BYTES], const uint8_t *key,
+                     size_t key_len, const struct session_part *parts, size_t count)
 {
     char digest[] = "SHA512";
     OSSL_PARAM params[2] = {
@@ -37,37 +41,32 @@ static int hmac_run(EVP_MAC_CTX *ctx, uint8_t hash[SESSION_HASH_BYTES], const ui
     size_t len = 0;
 
     if (EVP_MAC_init(ctx, key, key_len, params) != 1) {
-        return SOTTO_ECRYPTO;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         if (parts[i].len != 0 && EVP_MAC_update(ctx, parts[i].data, parts[i].len) != 1) {
-            return SOTTO_ECRYPTO;
+            return false;
         }
     }
-    if (EVP_MAC_final(ctx, hash, &len, SESSION_HASH_BYTES) != 1 || len != SESSION_HASH_BYTES) {
-        return SOTTO_ECRYPTO;
-    }
-    return 0;
+    return EVP_MAC_final(ctx, hash, &len, SESSION_HASH_BYTES) == 1 && len == SESSION_HASH_BYTES;
 }
 
 int session_hmac(uint8_t out[SESSION_HASH_BYTES], const uint8_t *key, size_t key_len,
                  const struct session_part *parts, size_t count)
 {
     uint8_t hash[SESSION_HASH_BYTES];
+    ossl_begin();
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-    int err = SOTTO_ECRYPTO;
-
-    if (ctx != NULL) {
-        err = hmac_run(ctx, hash, key, key_len, parts, count);
-    }
-    if (err == 0) {
-        memcpy(out, hash, sizeof hash);
-    }
+    bool ok = ctx != NULL && hmac_run(ctx, hash, key, key_len, parts, count);
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac);
+    ok = ossl_end(ok);
+    if (ok) {
+        memcpy(out, hash, sizeof hash);
+    }
     sotto_wipe(hash, sizeof hash);
-    return err;
+    return ok ? 0 : SOTTO_ECRYPTO;
 }
 
 // OpenSSL's HKDF takes each input in one piece.
@@ -101,18 +100,18 @@ static int hkdf_run(uint8_t *out, size_t out_len, struct joined *ikm, struct joi
         OSSL_PARAM_construct_end(),
     };
     uint8_t okm[SESSION_HASH_BYTES];
+    ossl_begin();
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-    int err = SOTTO_ECRYPTO;
-
-    if (ctx != NULL && EVP_KDF_derive(ctx, okm, out_len, params) == 1) {
-        memcpy(out, okm, out_len);
-        err = 0;
-    }
+    bool ok = ctx != NULL && EVP_KDF_derive(ctx, okm, out_len, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
+    ok = ossl_end(ok);
+    if (ok) {
+        memcpy(out, okm, out_len);
+    }
     sotto_wipe(okm, sizeof okm);
-    return err;
+    return ok ? 0 : SOTTO_ECRYPTO;
 }
 
 int session_hkdf(uint8_t *out, size_t out_len, const struct session_hkdf *in)

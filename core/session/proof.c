@@ -2,10 +2,10 @@
 #include "session/proof.h"
 
 #include <assert.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "identity/ossl.h"
 #include "wire/cursor.h"
 
 static const char LABEL_SIGNATURE[] = "sotto session proof v1";
@@ -58,19 +58,20 @@ static int sign(uint8_t out[SESSION_SIGNATURE_BYTES], const struct session_facts
     uint8_t tbs[TBS_MAX_BYTES];
     size_t tbs_len = write_tbs(tbs, LABEL_SIGNATURE, facts, role);
     size_t len = SESSION_SIGNATURE_BYTES;
+    ossl_begin();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, NULL, NULL, ed25519) == 1 &&
               EVP_DigestSign(ctx, out, &len, tbs, tbs_len) == 1 && len == SESSION_SIGNATURE_BYTES;
     EVP_MD_CTX_free(ctx);
     sotto_wipe(tbs, sizeof tbs);
-    ERR_clear_error();
-    return ok ? 0 : SOTTO_ECRYPTO;
+    return ossl_end(ok) ? 0 : SOTTO_ECRYPTO;
 }
 
 static EVP_PKEY *key_of_spki(const uint8_t spki[IDENTITY_ED25519_SPKI_BYTES])
 {
     uint8_t again[IDENTITY_ED25519_SPKI_BYTES];
     const size_t raw_at = IDENTITY_ED25519_SPKI_BYTES - 32;
+    ossl_begin();
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki + raw_at, 32);
     // One key, one encoding, one fingerprint.
     if (key != NULL &&
@@ -78,8 +79,7 @@ static EVP_PKEY *key_of_spki(const uint8_t spki[IDENTITY_ED25519_SPKI_BYTES])
         EVP_PKEY_free(key);
         key = NULL;
     }
-    ERR_clear_error();
-    return key;
+    return ossl_end_key(key);
 }
 
 static int verify(const struct session_proof *proof, const struct session_facts *facts,
@@ -92,6 +92,7 @@ static int verify(const struct session_proof *proof, const struct session_facts 
     uint8_t tbs[TBS_MAX_BYTES];
     size_t tbs_len = write_tbs(tbs, LABEL_SIGNATURE, facts, role);
     int err = SOTTO_ECRYPTO;
+    ossl_begin();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1) {
         err = EVP_DigestVerify(ctx, proof->signature, sizeof proof->signature, tbs, tbs_len) == 1
@@ -101,8 +102,7 @@ static int verify(const struct session_proof *proof, const struct session_facts 
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
     sotto_wipe(tbs, sizeof tbs);
-    ERR_clear_error();
-    return err;
+    return ossl_end(err == 0) ? 0 : err != 0 ? err : SOTTO_ECRYPTO;
 }
 
 static int hash_body(uint8_t out[SESSION_HASH_BYTES], const struct session_proof *p)

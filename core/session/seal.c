@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "identity/ossl.h"
 #include "session/kdf.h"
 #include "wire/cursor.h"
 
@@ -99,6 +100,7 @@ static int make_lock(struct lock *l, const struct session_seal *s, enum sotto_ro
 
 static bool gcm_seal(const struct lock *l, const uint8_t *plain, size_t len, uint8_t *out)
 {
+    ossl_begin();
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n = 0;
     bool ok = ctx != NULL &&
@@ -109,12 +111,13 @@ static bool gcm_seal(const struct lock *l, const uint8_t *plain, size_t len, uin
               EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_BYTES, out + len) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
-    return ok;
+    return ossl_end(ok);
 }
 
 static int gcm_open(const struct lock *l, const uint8_t *sealed, size_t len, uint8_t *plain)
 {
     uint8_t tag[SEAL_TAG_BYTES];
+    ossl_begin();
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int err = SOTTO_ECRYPTO, n = 0;
 
@@ -125,11 +128,12 @@ static int gcm_open(const struct lock *l, const uint8_t *sealed, size_t len, uin
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_BYTES, tag) == 1) {
         err = EVP_DecryptFinal_ex(ctx, plain + len, &n) == 1 && n == 0 ? 0 : SOTTO_EAUTH;
     }
-    if (err != 0) {
-        sotto_wipe(plain, len);
-    }
     EVP_CIPHER_CTX_free(ctx);
-    return err;
+    if (!ossl_end(err == 0)) {
+        sotto_wipe(plain, len);
+        return err != 0 ? err : SOTTO_ECRYPTO;
+    }
+    return 0;
 }
 
 bool session_seal_can_write(const struct session_seal *s)

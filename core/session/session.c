@@ -432,8 +432,8 @@ static bool config_makes_sense(const struct sotto_session_config *cfg)
 {
     return (cfg->role == SOTTO_CALLER || cfg->role == SOTTO_CALLEE) &&
            (cfg->suite == SOTTO_SUITE_HYBRID || cfg->suite == SOTTO_SUITE_CNSA2) &&
-           cfg->identity != NULL && cfg->secret != NULL && cfg->purpose != NULL &&
-           cfg->purpose[0] != '\0' &&
+           cfg->timeout_ns <= SOTTO_SESSION_TIMEOUT_MAX_NS && cfg->identity != NULL &&
+           cfg->secret != NULL && cfg->purpose != NULL && cfg->purpose[0] != '\0' &&
            strnlen(cfg->purpose, SOTTO_SESSION_PURPOSE_MAX_BYTES + 1) <=
                SOTTO_SESSION_PURPOSE_MAX_BYTES;
 }

@@ -214,12 +214,18 @@ static int error_of_reason(const struct session_tls *t, unsigned long code)
     return SOTTO_EPROTO;
 }
 
-// What a call that did not succeed means.
-static int error_of(struct session_tls *t, int ret)
+// What the last call means, of which OpenSSL says that it returned `ret`. The error queue was empty
+// before it. A call that went well has noted nothing there: OpenSSL 3.5 overlooks failed
+// allocations inside ML-DSA, and might then take a wrong signature for a right one.
+static int outcome_of(struct session_tls *t, int ret)
 {
     int err;
 
     switch (SSL_get_error(t->ssl, ret)) {
+    case SSL_ERROR_NONE:
+        err = ERR_peek_error() == 0 ? 0 : SOTTO_ECRYPTO;
+        t->broken = t->broken || err != 0;
+        break;
     case SSL_ERROR_WANT_READ:
         err = SOTTO_EAGAIN;
         break;
@@ -253,7 +259,7 @@ int session_tls_handshake(struct session_tls *t)
 
     ERR_clear_error();
     ret = SSL_do_handshake(t->ssl);
-    err = ret == 1 ? 0 : error_of(t, ret);
+    err = outcome_of(t, ret);
     if (t->forbidden) {
         return forbid(t);
     }
@@ -277,7 +283,7 @@ int session_tls_recv(struct session_tls *t, uint8_t *out, size_t cap)
 
     ERR_clear_error();
     ret = SSL_read_ex(t->ssl, out, cap, &n);
-    err = ret == 1 ? 0 : error_of(t, ret);
+    err = outcome_of(t, ret);
     if (t->forbidden) {
         return forbid(t);
     }
@@ -288,15 +294,10 @@ int session_tls_recv(struct session_tls *t, uint8_t *out, size_t cap)
 int session_tls_send(struct session_tls *t, const uint8_t *data, size_t len)
 {
     size_t n = 0;
-    int ret;
 
     ERR_clear_error();
-    ret = SSL_write_ex(t->ssl, data, len, &n);
-    if (ret != 1 || n != len) {
-        ERR_clear_error();
-        return SOTTO_ECRYPTO;
-    }
-    return 0;
+    // Nothing but an exhausted library keeps TLS from writing to memory.
+    return outcome_of(t, SSL_write_ex(t->ssl, data, len, &n)) == 0 && n == len ? 0 : SOTTO_ECRYPTO;
 }
 
 void session_tls_close(struct session_tls *t)
@@ -337,8 +338,10 @@ int session_tls_export(const struct session_tls *t, const char *label, const uin
     if (!t->finished) {
         return SOTTO_ESTATE;
     }
+    ERR_clear_error();
     if (SSL_export_keying_material(t->ssl, value, len, label, strlen(label), context, context_len,
-                                   context != NULL) == 1) {
+                                   context != NULL) == 1 &&
+        ERR_peek_error() == 0) {
         memcpy(out, value, len);
         err = 0;
     }

@@ -555,9 +555,9 @@ static void test_new_checks_its_arguments(void **state)
 {
     (void)state;
     const struct sotto_session_config good = config_of(ALICE, SOTTO_CALLER);
-    struct sotto_session_config bad[8];
+    struct sotto_session_config bad[9];
     struct sotto_session *s = NULL;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 9; i++) {
         bad[i] = good;
     }
     bad[0].role = (enum sotto_role)2;
@@ -568,7 +568,8 @@ static void test_new_checks_its_arguments(void **state)
     bad[5].purpose = "";
     bad[6].purpose = "123456789012345678901234567890123"; // one too long
     bad[7].role = (enum sotto_role) - 1;
-    for (size_t i = 0; i < 8; i++) {
+    bad[8].timeout_ns = SOTTO_SESSION_TIMEOUT_MAX_NS + 1;
+    for (size_t i = 0; i < 9; i++) {
         assert_int_equal(sotto_session_new(&s, &bad[i], sotto_env_default(), 0), SOTTO_EINVAL);
         assert_null(s);
     }
@@ -596,6 +597,20 @@ static void test_new_without_memory(void **state)
     env.realloc = no_memory;
     assert_int_equal(sotto_session_new(&s, &cfg, &env, 0), SOTTO_ENOMEM);
     assert_null(s);
+}
+
+static void test_own_timeout(void **state)
+{
+    (void)state;
+    struct sotto_session_config cfg = config_of(ALICE, SOTTO_CALLER);
+    cfg.timeout_ns = SOTTO_SESSION_TIMEOUT_MAX_NS;
+    struct sotto_session *s = session_of(&cfg);
+    assert_true(sotto_session_expiry(s) == SOTTO_SESSION_TIMEOUT_MAX_NS);
+    sotto_session_handle_expiry(s, SOTTO_SESSION_TIMEOUT_MAX_NS - 1);
+    assert_state(s, SOTTO_SESSION_HANDSHAKE);
+    sotto_session_handle_expiry(s, SOTTO_SESSION_TIMEOUT_MAX_NS);
+    assert_failed(s, SOTTO_ETIMEOUT);
+    sotto_session_free(s);
 }
 
 // A clock near its end must not make a session expire at once.
@@ -673,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_write_needs_space),
         cmocka_unit_test(test_new_checks_its_arguments),
         cmocka_unit_test(test_new_without_memory),
+        cmocka_unit_test(test_own_timeout),
         cmocka_unit_test(test_late_clock),
         cmocka_unit_test(test_sessions_share_nothing),
     };
