@@ -218,7 +218,8 @@ static void drain(struct runner *r)
     if (r->quitting && sotto_device_idle(r->device)) {
         r->stopped = true;
     }
-    if (r->stopped) {
+    // The loop must not go to sleep over what it was run for.
+    if (r->stopped || (r->done != NULL && r->done(r->done_user))) {
         uv_stop(&r->loop);
     }
     arm(r);
@@ -336,11 +337,14 @@ int runner_until(struct runner *r, bool (*done)(void *user), void *user, unsigne
 {
     int signum = r->signum;
     r->limit_hit = false;
+    r->done = done;
+    r->done_user = user;
     uv_timer_start(&r->limit, on_limit, timeout_ms, 0);
     while (!done(user) && !r->limit_hit && !r->stopped && r->signum == signum) {
         uv_run(&r->loop, UV_RUN_ONCE);
     }
     uv_timer_stop(&r->limit);
+    r->done = NULL;
     if (done(user)) {
         return 0;
     }

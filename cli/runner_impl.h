@@ -41,6 +41,8 @@ struct runner {
 
     bool draining, stopped, limit_hit, quitting;
     int signum;
+    bool (*done)(void *user); // what runner_until waits for; NULL
+    void *done_user;
     uint32_t request; // that runner_request waits for
     bool request_done;
     int request_code;
