@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plaintext of a cell. What decodes encodes again, and that decodes to the same content.
+#include "fuzz.h"
+
+#include <assert.h>
+#include <sotto/base.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/cell.h"
+
+static void assert_same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    assert((a == NULL) == (b == NULL));
+    assert(a_len == b_len);
+    assert(a == NULL || memcmp(a, b, a_len) == 0);
+}
+
+static void assert_same(const struct cell_content *a, const struct cell_content *b)
+{
+    assert_same_bytes(a->voice, a->voice_len, b->voice, b->voice_len);
+    assert_same_bytes(a->stream, a->stream_len, b->stream, b->stream_len);
+    assert(a->stream_offset == b->stream_offset);
+    assert(a->has_ack == b->has_ack && a->ack == b->ack);
+    assert(a->has_report == b->has_report);
+    assert(memcmp(&a->report, &b->report, sizeof a->report) == 0);
+    assert(a->earlier_count == b->earlier_count);
+    for (size_t i = 0; i < a->earlier_count; i++) {
+        assert(a->earlier[i].distance == b->earlier[i].distance);
+        assert_same_bytes(a->earlier[i].packet, a->earlier[i].len, b->earlier[i].packet,
+                          b->earlier[i].len);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct cell_content c, again;
+    memset(&c, 0x5a, sizeof c);
+    struct cell_content before = c;
+    if (cell_decode(&c, data, size) != 0) {
+        assert(memcmp(&c, &before, sizeof c) == 0);
+        return 0;
+    }
+    uint8_t *out = malloc(size + 1);
+    assert(out != NULL);
+    assert(cell_encode(&c, out, size) == (int)size);
+    assert(cell_decode(&again, out, size) == 0);
+    assert_same(&c, &again);
+    free(out);
+    return 0;
+}
