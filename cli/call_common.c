@@ -70,8 +70,9 @@ static void status_notice(enum output_mark mark, const char *text, void *user)
 {
     struct status *s = user;
     status_clear(s);
-    output_mark(&s->desk->cli->out, mark);
-    output_paragraph(&s->desk->cli->out, 0, text);
+    const struct output *out = &s->desk->cli->out;
+    output_mark(out, mark);
+    options_wrap(stdout, text, out->utf8 ? 2 : 3, out->columns);
     fflush(stdout);
     s->drawn_ns = 0;
 }

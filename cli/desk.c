@@ -200,7 +200,7 @@ static void on_ended(struct desk *d, struct desk_call *c, const struct sotto_eve
     struct desk_report report;
     desk_report_make(&report, d, &info);
     desk_report_log(d, &report);
-    if (d->opt.statistics && d->view.notice == NULL) {
+    if (d->opt.statistics && !d->view.screen && !d->cli->out.json) {
         desk_report_text(d, &report);
     }
     c->logged = true;
@@ -248,9 +248,24 @@ static void stop_if_done(struct desk *d)
     }
 }
 
+// The device forgets it with the keys.
+static void remember_trust(struct desk *d, const struct sotto_event *ev)
+{
+    struct desk_call *c = desk_note(d, ev->call);
+    struct sotto_call_info info;
+    if (c != NULL && sotto_device_call_info(device(d), ev->call, &info) == 0) {
+        c->secure = info.secure;
+        c->verified = info.verified;
+    }
+}
+
 static void act_on(struct desk *d, const struct sotto_event *ev)
 {
     switch (ev->type) {
+    case SOTTO_EVENT_CALL_SECURE:
+    case SOTTO_EVENT_CALL_VERIFIED:
+        remember_trust(d, ev);
+        break;
     case SOTTO_EVENT_CALL_STATE:
         on_call_state(d, ev);
         break;

@@ -40,6 +40,7 @@ struct desk_view {
     void (*notice)(enum output_mark mark, const char *text, void *user);
     void (*changed)(void *user); // anything that the screen shows
     void (*draw)(void *user);    // a good moment for work that takes a while
+    bool screen;                 // a report at the end of a call has no place
     void *user;
 };
 
@@ -56,12 +57,12 @@ enum desk_line {
 struct desk_call {
     uint32_t id; // 0: free
     int64_t started_unix_s;
-    sotto_ns active_ns;               // when the conversation began; 0 not yet
-    struct rusage usage;              // of the process, then
-    struct runner_lateness late;      // of the runner, then
-    bool logged, secure_told, asking; // asking: do the words match?
-    uint64_t heard, concealed, lost;  // at the last look
-    unsigned bad_q8;                  // share of the sound that was not there, smoothed, in 1/256
+    sotto_ns active_ns;                    // when the conversation began; 0 not yet
+    struct rusage usage;                   // of the process, then
+    struct runner_lateness late;           // of the runner, then
+    bool logged, secure, verified, asking; // asking: do the words match?
+    uint64_t heard, concealed, lost;       // at the last look
+    unsigned bad_q8; // share of the sound that was not there, smoothed, in 1/256
 };
 
 struct desk_notice {
@@ -138,6 +139,7 @@ void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out
 struct desk_report {
     struct sotto_call_info info;
     char transport[16];
+    bool secure, verified;                              // it was, in its time
     double dial_to_ring_ms, accept_to_voice_ms, talk_s; // negative: it did not happen
     double cpu_s;                                       // of the process, from the answer on
     struct runner_lateness late;

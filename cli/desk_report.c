@@ -30,6 +30,10 @@ void desk_report_make(struct desk_report *out, const struct desk *d,
     snprintf(r.transport, sizeof(r.transport), "%s", net_transport_name(d->transport));
     r.dial_to_ring_ms = ms_between(info->started_ns, info->ringing_ns);
     r.accept_to_voice_ms = ms_between(info->accepted_ns, info->first_voice_ns);
+    if (note != NULL) {
+        r.secure = note->secure;
+        r.verified = note->verified;
+    }
     if (note != NULL && note->active_ns != 0) {
         sotto_ns end = info->ended_ns != 0 ? info->ended_ns : runner_now().mono_ns;
         r.talk_s = ms_between(note->active_ns, end) / 1000;
@@ -50,8 +54,8 @@ void desk_report_log(const struct desk *d, const struct desk_report *r)
         .kind = STORE_LOG_CALL,
         .incoming = info->incoming,
         .answered = r->talk_s >= 0,
-        .secure = info->secure,
-        .verified = info->verified,
+        .secure = r->secure,
+        .verified = r->verified,
         .has_peer = info->has_peer,
         .started_unix_s = note != NULL ? note->started_unix_s : runner_now().unix_s,
         .duration_s = r->talk_s > 0 ? (uint32_t)r->talk_s : 0,
@@ -143,7 +147,7 @@ static void say_session(const struct desk *d, const struct desk_report *r)
                  s->signature);
         line(d, "secured by", text);
     }
-    if (r->talk_s >= 0 && r->info.secure) {
+    if (r->talk_s >= 0 && r->secure) {
         sotto_words_text(&r->info.words, words);
         line(d, "words", words);
     }

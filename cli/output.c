@@ -128,7 +128,7 @@ void output_note(const struct output *o, const char *fmt, ...)
 
 static void print_json(json_t *root, size_t flags)
 {
-    if (root == NULL || json_dumpf(root, stdout, flags | JSON_ENCODE_ANY) != 0) {
+    if (root == NULL || json_dumpf(root, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0) {
         fputs("sotto: out of memory\n", stderr);
     }
     putchar('\n');

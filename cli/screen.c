@@ -229,6 +229,7 @@ int screen_new(struct screen **out, struct desk *desk)
     desk_set_view(desk, &(struct desk_view){.notice = on_notice,
                                             .changed = on_changed,
                                             .draw = on_draw,
+                                            .screen = true,
                                             .user = s});
     show(s);
     *out = s;
