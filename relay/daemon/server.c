@@ -21,6 +21,7 @@
 #include "store/sqlite.h"
 
 #define MAINTENANCE_MS           (3600 * 1000)
+#define LEAVE_MS                 200
 #define FILES_BESIDE_CONNECTIONS 64
 
 struct server {
@@ -35,7 +36,8 @@ struct server {
     struct certificate certificate;
     struct site site;
     struct list peers;
-    uv_timer_t engine_timer, maintenance, stop_timer;
+    struct list leaving; // by the time of their end
+    uv_timer_t engine_timer, leave_timer, maintenance, stop_timer;
     uv_prepare_t prepare;
     uv_signal_t terminate, interrupt, hangup;
     sotto_ns armed_ns; // for when engine_timer is set
@@ -46,10 +48,12 @@ struct server {
 
 // One device's connection, to the net and to the engine.
 struct peer {
-    struct list all;
+    struct list all;     // of server.peers, or server.leaving
+    uint64_t leaving_ms; // on server.leaving: until then
     struct server *server;
     struct net_conn *net;
-    struct relay_conn *relay;
+    enum net_reason reason;   // on server.leaving
+    struct relay_conn *relay; // NULL: the engine has done with it
 };
 
 static struct sotto_now now(void)
@@ -95,7 +99,9 @@ static void on_message(struct net_conn *c, const uint8_t *msg, size_t len, void 
 {
     struct peer *p = conn_user;
     (void)c;
-    // On an error the engine has closed it through output.close: p is gone.
+    if (p->relay == NULL)
+        return;
+    // On an error the engine has ended it through output.close.
     relay_conn_message(p->server->engine, p->relay, msg, len, now());
 }
 
@@ -103,14 +109,16 @@ static void on_datagram(struct net_conn *c, const uint8_t *data, size_t len, voi
 {
     struct peer *p = conn_user;
     (void)c;
-    relay_conn_datagram(p->server->engine, p->relay, data, len, now());
+    if (p->relay != NULL)
+        relay_conn_datagram(p->server->engine, p->relay, data, len, now());
 }
 
 static void on_close(struct net_conn *c, enum net_reason reason, void *conn_user)
 {
     struct peer *p = conn_user;
     log_peer(p->server, net_reason_text(reason), c);
-    relay_conn_closed(p->server->engine, p->relay, now());
+    if (p->relay != NULL)
+        relay_conn_closed(p->server->engine, p->relay, now());
     peer_free(p);
 }
 
@@ -149,13 +157,35 @@ static enum net_reason reason_of(enum link_code why)
     }
 }
 
+static void on_leave_timer(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    uint64_t at = uv_now(&s->loop);
+    while (s->leaving.next != &s->leaving) {
+        struct peer *p = LIST_OF(s->leaving.next, struct peer, all);
+        if (p->leaving_ms > at) {
+            uv_timer_start(timer, on_leave_timer, p->leaving_ms - at, 0);
+            return;
+        }
+        net_conn_close(p->net, p->reason);
+        peer_free(p);
+    }
+}
+
+// The last message says why: it gets a moment to arrive, for closing a QUIC connection drops
+// what is still on its way.
 static void close_conn(void *conn_user, enum link_code why, void *user)
 {
     struct peer *p = conn_user;
-    (void)user;
+    struct server *s = user;
     log_debug("the relay ends a connection, code %d", (int)why);
-    net_conn_close(p->net, reason_of(why));
-    peer_free(p);
+    p->relay = NULL;
+    p->reason = reason_of(why);
+    p->leaving_ms = uv_now(&s->loop) + LEAVE_MS;
+    list_remove(&p->all);
+    list_append(&s->leaving, &p->all);
+    if (!uv_is_active((uv_handle_t *)&s->leave_timer) && !s->stopping)
+        uv_timer_start(&s->leave_timer, on_leave_timer, LEAVE_MS, 0);
 }
 
 // ---- time ---------------------------------------------------------------------------------------
@@ -287,6 +317,7 @@ static void close_all(struct server *s)
     control_free(s->control);
     s->control = NULL;
     close_handle(&s->engine_timer);
+    close_handle(&s->leave_timer);
     close_handle(&s->maintenance);
     close_handle(&s->prepare);
     close_handle(&s->terminate);
@@ -432,9 +463,11 @@ static void start_timers(struct server *s)
 {
     s->armed_ns = SOTTO_NEVER;
     s->started_ns = uv_hrtime();
-    s->engine_timer.data = s->maintenance.data = s->stop_timer.data = s->prepare.data = s;
+    s->engine_timer.data = s->leave_timer.data = s->maintenance.data = s->stop_timer.data =
+        s->prepare.data = s;
     s->terminate.data = s->interrupt.data = s->hangup.data = s;
     uv_timer_init(&s->loop, &s->engine_timer);
+    uv_timer_init(&s->loop, &s->leave_timer);
     uv_timer_init(&s->loop, &s->maintenance);
     uv_timer_init(&s->loop, &s->stop_timer);
     uv_prepare_init(&s->loop, &s->prepare);
@@ -526,6 +559,8 @@ static void finish(struct server *s)
 {
     while (s->peers.next != &s->peers)
         peer_free(LIST_OF(s->peers.next, struct peer, all));
+    while (s->leaving.next != &s->leaving)
+        peer_free(LIST_OF(s->leaving.next, struct peer, all));
     relay_engine_free(s->engine);
     relay_sqlite_close(s->store);
     site_free(&s->site);
@@ -539,6 +574,7 @@ int server_run(struct options *o)
     struct server *s = &server;
     *s = (struct server){.options = o, .config = &o->config, .lock = -1};
     list_init(&s->peers);
+    list_init(&s->leaving);
     if (uv_loop_init(&s->loop) != 0)
         return 1;
     int rc = start(s);
