@@ -21,13 +21,8 @@ static void changed(struct desk *d)
     }
 }
 
-void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
+static void tell(struct desk *d, enum output_mark mark, const char *text)
 {
-    char text[DESK_TEXT_BYTES];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
     if (d->view.notice != NULL) {
         d->view.notice(mark, text, d->view.user);
         return;
@@ -35,6 +30,28 @@ void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
     output_mark(&d->cli->out, mark);
     output_say(&d->cli->out, "%s\n", text);
     fflush(stdout);
+}
+
+void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
+{
+    char text[DESK_TEXT_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    tell(d, mark, text);
+}
+
+void desk_progress(struct desk *d, enum output_mark mark, const char *fmt, ...)
+{
+    char text[DESK_TEXT_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (!d->view.screen) {
+        tell(d, mark, text);
+    }
 }
 
 // ---- calls --------------------------------------------------------------------------------------
@@ -493,7 +510,7 @@ int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *
 {
     int err = sotto_device_dial(device(d), link, label, runner_now(), &d->dialled);
     if (err == 0) {
-        desk_notice(d, MARK_INFO, "Calling \"%s\"", label);
+        desk_progress(d, MARK_INFO, "Calling \"%s\"", label);
         runner_wake(d->runner);
     }
     return err;
@@ -558,10 +575,11 @@ static bool ask_words(struct desk *d, const struct sotto_call_info *info)
     }
     c->asking = true;
     sotto_words_text(&info->words, words);
-    desk_notice(d, MARK_INFO,
-                "Read them to each other: %s. Does the other side have the same? y yes, n no (ends "
-                "the call)",
-                words);
+    desk_progress(
+        d, MARK_INFO,
+        "Read them to each other: %s. Does the other side have the same? y yes, n no (ends "
+        "the call)",
+        words);
     return true;
 }
 

@@ -117,6 +117,9 @@ const char *desk_keys(const struct desk *d);
 
 void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+// The same for what a screen shows by itself.
+void desk_progress(struct desk *d, enum output_mark mark, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 const char *desk_line_text(const struct desk *d);
 // "good", "fair", "poor", "reconnecting".
 const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);

@@ -46,10 +46,10 @@ static void tell_incoming(struct desk *d, const struct sotto_event *ev)
     char who[DESK_TEXT_BYTES];
     desk_who(d, &ev->fingerprint, who);
     bool verified = info.verified || strstr(who, "(verified)") != NULL;
-    desk_notice(d, MARK_INFO, "\"%s\" is calling%s%s", ev->label,
-                verified ? " (verified)" : " (the words were never compared)",
-                ev->waiting ? ", while you are in a call: a answers and holds the present one"
-                            : "");
+    desk_progress(d, MARK_INFO, "\"%s\" is calling%s%s", ev->label,
+                  verified ? " (verified)" : " (the words were never compared)",
+                  ev->waiting ? ", while you are in a call: a answers and holds the present one"
+                              : "");
 }
 
 static void tell_secure(struct desk *d, const struct sotto_event *ev)
@@ -60,15 +60,16 @@ static void tell_secure(struct desk *d, const struct sotto_event *ev)
         return;
     }
     sotto_words_text(&info.words, words);
-    desk_notice(d, MARK_GOOD, "Secure%s. Words: %s",
-                info.verified ? ", and the words were compared before" : "", words);
+    desk_progress(d, MARK_GOOD, "Secure%s. Words: %s",
+                  info.verified ? ", and the words were compared before" : "", words);
 }
 
 static void tell_active(struct desk *d, const struct sotto_event *ev)
 {
     struct sotto_call_info info = {0};
     sotto_device_call_info(runner_device(d->runner), ev->call, &info);
-    desk_notice(d, MARK_GOOD, info.incoming ? "In call with \"%s\"" : "\"%s\" answered", ev->label);
+    desk_progress(d, MARK_GOOD, info.incoming ? "In call with \"%s\"" : "\"%s\" answered",
+                  ev->label);
 }
 
 static void tell_state(struct desk *d, const struct sotto_event *ev)
@@ -78,7 +79,7 @@ static void tell_state(struct desk *d, const struct sotto_event *ev)
     switch (ev->state) {
     case SOTTO_CALL_RINGING:
         if (!info.incoming) {
-            desk_notice(d, MARK_INFO, "It is ringing at \"%s\"", ev->label);
+            desk_progress(d, MARK_INFO, "It is ringing at \"%s\"", ev->label);
         }
         break;
     case SOTTO_CALL_ACTIVE:
@@ -112,7 +113,7 @@ void desk_text_event(struct desk *d, const struct sotto_event *ev)
 {
     switch (ev->type) {
     case SOTTO_EVENT_LINE_READY:
-        desk_notice(d, MARK_GOOD, "Your line is ready");
+        desk_progress(d, MARK_GOOD, "Your line is ready");
         break;
     case SOTTO_EVENT_LINE_DENIED:
         desk_notice(d, MARK_BAD, "Your line cannot be rung: %s", relay_code_text(ev->code));
@@ -164,8 +165,8 @@ void desk_text_link(struct desk *d, bool up, enum net_transport transport, enum 
     if (up && transport == NET_WEBSOCKET && !forced) {
         desk_notice(d, MARK_WARN, "UDP is blocked here: using WebSocket");
     } else if (up) {
-        desk_notice(d, MARK_INFO, "Connected over %s",
-                    transport == NET_QUIC ? "QUIC" : "WebSocket");
+        desk_progress(d, MARK_INFO, "Connected over %s",
+                      transport == NET_QUIC ? "QUIC" : "WebSocket");
     } else if (reason != NET_CLOSED) {
         desk_notice(d, MARK_WARN, "%s%s%s%s", net_reason_text(reason),
                     detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
