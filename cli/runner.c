@@ -186,14 +186,13 @@ static bool take_events(struct runner *r)
     return any;
 }
 
-static void pause_for_user(struct runner *r, sotto_ns sent_before)
+static void pause_for_user(struct runner *r)
 {
-    if (r->opt.on_pause == NULL) {
-        return;
-    }
     sotto_ns now = runner_now().mono_ns;
     bool cells_flow = now - r->sent_ns < RUNNER_PAUSE_MS * SOTTO_NS_PER_MS;
-    if (!cells_flow || r->sent_ns != sent_before) {
+    // Once for each cell, right after it; freely while there are none.
+    if (r->opt.on_pause != NULL && (!cells_flow || r->sent_ns > r->paused_ns)) {
+        r->paused_ns = now;
         r->opt.on_pause(r->opt.user);
     }
 }
@@ -205,7 +204,6 @@ static void drain(struct runner *r)
         return;
     }
     r->draining = true;
-    sotto_ns sent_before = r->sent_ns;
     bool more = true;
     for (int round = 0; more && round < RUNNER_ROUNDS_MAX; round++) {
         runner_tick(r);
@@ -214,7 +212,7 @@ static void drain(struct runner *r)
         runner_links_tidy(r);
     }
     runner_audio_play(r, runner_now());
-    pause_for_user(r, sent_before);
+    pause_for_user(r);
     if (r->quitting && sotto_device_idle(r->device)) {
         r->stopped = true;
     }

@@ -53,7 +53,7 @@ struct runner {
     struct audio_input *input;
     struct audio_output *output;
     bool mic_on, speaker_on;
-    sotto_ns captured_ns, sent_ns;
+    sotto_ns captured_ns, sent_ns, paused_ns;
     struct runner_levels levels;
     struct runner_lateness lateness;
     struct net_stats net_gone; // of clients that are freed
