@@ -64,6 +64,9 @@ static void on_draw(void *user)
     struct sotto_call_info info;
     sotto_ns now = runner_now().mono_ns;
     if (now - s->drawn_ns < SCREEN_EVERY_MS * SOTTO_NS_PER_MS) {
+        if (s->dirty) {
+            runner_wake(s->desk->runner); // to come back a little later
+        }
         return;
     }
     if (!s->dirty && !desk_current(s->desk, &info)) {

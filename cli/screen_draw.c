@@ -186,6 +186,7 @@ static int draw_others(const struct screen *s, int y, uint32_t shown)
     uint32_t calls[SOTTO_CALLS_MAX];
     struct sotto_device *device = runner_device(s->desk->runner);
     size_t count = sotto_device_calls(device, calls);
+    int first = y;
     for (size_t i = 0; i < count; i++) {
         struct sotto_call_info info;
         if (calls[i] != shown && sotto_device_call_info(device, calls[i], &info) == 0 &&
@@ -193,7 +194,19 @@ static int draw_others(const struct screen *s, int y, uint32_t shown)
             put_format(y++, 2, COLS - 4, LOOK_WARN, "%s: %s", info.label, state_text(&info));
         }
     }
-    return y;
+    return y > first ? y + 1 : y;
+}
+
+static const char *idle_text(enum desk_line line)
+{
+    switch (line) {
+    case DESK_LINE_READY:
+        return "Waiting for calls";
+    case DESK_LINE_CONNECTING:
+        return "Connecting";
+    default:
+        return "You cannot be called now";
+    }
 }
 
 static int draw_calls(const struct screen *s, int y)
@@ -208,8 +221,7 @@ static int draw_calls(const struct screen *s, int y)
         y = draw_call(s, y, &current);
         return draw_others(s, y, current.call);
     }
-    put_text(y, 2, COLS - 4, LOOK_PLAIN,
-             s->desk->line == DESK_LINE_READY ? "Waiting for calls" : "Not reachable yet");
+    put_text(y, 2, COLS - 4, LOOK_PLAIN, idle_text(s->desk->line));
     return y + 2;
 }
 
