@@ -52,7 +52,7 @@ def one_call(caller, callee, directory):
     there = listener.wait_for("the end", is_event("call", state="ended"), 40)
     program.finish()
     listener.finish()
-    connected = program.find(is_event("link", state="up"))
+    connected = program.find(is_event("link", up=True))
     sound = stage.likeness(spoken, heard)
     delay = (listener.find(is_event("speaker_started"))["at_ns"] -
              program.find(is_event("mic_started"))["at_ns"]) / 1e6 + sound["delay_ms"]

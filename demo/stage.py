@@ -131,39 +131,44 @@ def run_json(argv, ok=(0,)):
 
 class Relay:
     """sottod with a data directory and a certificate of its own. With public_ports, devices reach
-    it through proxies on those ports (of 127.0.0.1), and invite(port) names one of them."""
+    it through proxies on those ports (of 127.0.0.1), and invite(port) names one of them. `config`
+    is more text for its configuration file, `wrap` a command to run it by ("ip netns exec ...")."""
 
-    def __init__(self, directory, port, public_ports=(), detached=False):
+    def __init__(self, directory, port, public_ports=(), detached=False, address="127.0.0.1",
+                 name=None, config="", wrap=()):
         self.directory = Path(directory)
         self.port = port
         self.public_ports = public_ports
         self.detached = detached
+        self.address = address
+        self.name = name or address
+        self.config = config
+        self.wrap = list(wrap)
         self.program = None
 
     def start(self):
         self.directory.mkdir(parents=True, exist_ok=True)
         also = ", ".join(f"127.0.0.1:{p}" for p in self.public_ports)
-        config = self.directory / "sottod.conf"
-        config.write_text(f"[relay]\nname = 127.0.0.1\nbind = 127.0.0.1\nport = {self.port}\n"
-                          f"data = {self.directory}\n" + (f"also = {also}\n" if also else ""))
-        self.program = subprocess.Popen(
-            [str(SOTTOD), "run", "--config", str(config)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=open(self.directory / "log", "a"),
-            start_new_session=self.detached)
+        config, log = self.directory / "sottod.conf", self.directory / "log"
+        config.write_text(f"[relay]\nname = {self.name}\nbind = {self.address}\n"
+                          f"port = {self.port}\ndata = {self.directory}\n" +
+                          (f"also = {also}\n" if also else "") + self.config)
+        said_before = log.stat().st_size if log.exists() else 0
+        with open(log, "a") as out:
+            self.program = subprocess.Popen(
+                [*self.wrap, str(SOTTOD), "run", "--config", str(config)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out,
+                start_new_session=self.detached)
         deadline = time.monotonic() + 15
-        while True:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+        while "listening on" not in log.read_text()[said_before:]:
             if self.program.poll() is not None or time.monotonic() > deadline:
-                raise StageError("the relay does not start:\n" +
-                                 (self.directory / "log").read_text()[-2000:])
+                raise StageError("the relay does not start:\n" + log.read_text()[-2000:])
             time.sleep(0.02)
 
     def invite(self, port=None):
         argv = [SOTTOD, "invite", "--config", self.directory / "sottod.conf", "--json"]
         _, got = run_json(argv + (["--port", port] if port else []))
-        return got["invitations"][0]["link"] if "invitations" in got else got["link"]
+        return got[0]["link"]
 
     def stop(self):
         if self.program and self.program.poll() is None:
@@ -172,14 +177,15 @@ class Relay:
 
 
 class Person:
-    """Somebody with a store of their own."""
+    """Somebody with a store of their own; `wrap` is a command to run sotto by."""
 
-    def __init__(self, name, directory):
+    def __init__(self, name, directory, wrap=()):
         self.name = name
         self.store = Path(directory)
+        self.wrap = list(wrap)
 
     def argv(self, *words):
-        return [SOTTO, "--store", self.store, "--json", *words]
+        return [*self.wrap, SOTTO, "--store", self.store, "--json", *words]
 
     def sotto(self, *words, ok=(0,)):
         """Runs a command to its end: (exit code, JSON)."""

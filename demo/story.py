@@ -33,7 +33,7 @@ def say(text):
 
 
 def fact(name, text):
-    print(f"    {paint('2', f'{name:<17}')}{text}", flush=True)
+    print("    " + paint("2", f"{name:<19}") + text, flush=True)
 
 
 def short(path):
@@ -199,7 +199,7 @@ def leak(link, washington, listener):
 
 def revoke(ottawa, washington):
     chapter("Washington revokes the number")
-    washington.sotto("number", "revoke", "Ottawa", "--yes")
+    washington.sotto("number", "revoke", "Ottawa")
     program = ottawa.start("call", "Washington", "--mic", "silence", "--speaker", "none",
                            log=DIRECTORY / "ottawa.log")
     ended = program.wait_for("the refusal", is_event("call", state="ended"))
