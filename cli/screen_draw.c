@@ -5,14 +5,21 @@
 #include <string.h>
 #include <time.h>
 
-#define METER_CELLS   10
-#define NOTICE_ROWS   3 // of one notice
-#define CLOCK_BYTES   16
-#define LABEL_COLUMNS 24
+#define METER_CELLS          10
+#define NOTICE_ROWS          6  // of one notice
+#define WIDE_COLUMNS         60 // narrower screens do without some words
+#define CLOCK_BYTES          16
+#define LABEL_COLUMNS        24
+#define NARROW_LABEL_COLUMNS 11
 
 static bool utf8(const struct screen *s)
 {
     return s->desk->cli->out.utf8;
+}
+
+static bool is_wide(void)
+{
+    return COLS >= WIDE_COLUMNS;
 }
 
 static void clock_text(int64_t unix_s, char out[CLOCK_BYTES])
@@ -145,11 +152,14 @@ static int draw_words(const struct screen *s, int y, const struct sotto_call_inf
                            "Read these words to each other. Does the other side have the "
                            "same?  y yes   n no, which ends the call");
     }
-    int x = 2 + put_text(y, 2, COLS - 4, LOOK_DIM, "words    ");
-    put_text(y, x, COLS - x - 2, LOOK_PLAIN, words);
+    // All four words, whatever else there is no room for.
+    int x = 2 + (is_wide() ? put_text(y, 2, COLS - 4, LOOK_DIM, "words    ") : 0);
+    put_text(y, x, COLS - x, LOOK_PLAIN, words);
     put_format(y + 1, 2, COLS - 4, info->verified ? LOOK_GOOD : LOOK_WARN, "%s %s",
                mark(s, info->verified),
-               info->verified ? "verified" : "not verified yet: compare the words (w)");
+               info->verified ? "verified"
+               : is_wide()    ? "not verified yet: compare the words (w)"
+                              : "not verified yet (w)");
     return y + 2;
 }
 
@@ -231,9 +241,9 @@ static const char *recent_text(const struct store_log_entry *e)
 {
     switch (e->kind) {
     case STORE_LOG_LEAK:
-        return "number used with another key: refused";
+        return "used with another key: refused";
     case STORE_LOG_BOUND:
-        return "used your number for the first time";
+        return "first use of your number";
     case STORE_LOG_CALL:
         break;
     }
@@ -274,8 +284,7 @@ static void draw_entry(const struct screen *s, int y, const struct store_log_ent
     day_or_time(e->started_unix_s, when);
     put_text(y, 2, 6, LOOK_DIM, when);
     put_text(y, 9, 1, LOOK_DIM, arrow);
-    int room = COLS - 12 < LABEL_COLUMNS + 12 ? COLS - 24 : LABEL_COLUMNS;
-    room = room < 8 ? 8 : room;
+    int room = is_wide() ? LABEL_COLUMNS : NARROW_LABEL_COLUMNS;
     put_text(y, 11, room, LOOK_PLAIN, e->label[0] != '\0' ? e->label : "unknown");
     int x = 11 + room + 1;
     put_text(y, x, COLS - x, style, text != NULL ? text : output_duration(e->duration_s, duration));
@@ -312,7 +321,7 @@ static int draw_notices(const struct screen *s, int top)
         if (runner_now().unix_s - n->at_unix_s > SCREEN_NOTICE_S) {
             break;
         }
-        int rows = put_wrapped(-1, 0, COLS - 9, NOTICE_ROWS + 1, LOOK_PLAIN, n->text);
+        int rows = put_wrapped(-1, 0, COLS - 9, NOTICE_ROWS, LOOK_PLAIN, n->text);
         if (y - rows < top) {
             break;
         }
@@ -320,7 +329,7 @@ static int draw_notices(const struct screen *s, int top)
         clock_text(n->at_unix_s, when);
         y -= rows;
         put_text(y, 2, 5, LOOK_DIM, when);
-        put_wrapped(y, 8, COLS - 9, NOTICE_ROWS + 1, notice_style(n->mark), n->text);
+        put_wrapped(y, 8, COLS - 9, NOTICE_ROWS, notice_style(n->mark), n->text);
     }
     return y;
 }
