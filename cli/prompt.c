@@ -149,7 +149,8 @@ static int read_line(int fd, bool raw, char *out, size_t cap)
     return (int)len;
 }
 
-static int ask_hidden(int fd, char *out, size_t cap)
+// The echo is off before the question is seen.
+static int ask_hidden(int fd, const char *question, char *out, size_t cap)
 {
     static const int signals[] = {SIGTERM, SIGHUP, SIGQUIT, SIGINT};
     struct sigaction before[4];
@@ -160,6 +161,7 @@ static int ask_hidden(int fd, char *out, size_t cap)
     }
     int result = raw_on(fd);
     if (result == SOTTO_OK) {
+        say(fd, question);
         result = read_line(fd, true, out, cap);
         restore_tty();
     }
@@ -176,8 +178,13 @@ int prompt_line(const char *question, bool hidden, char *out, size_t cap)
     if (fd < 0) {
         return SOTTO_ENOTFOUND;
     }
-    say(fd, question);
-    int result = hidden ? ask_hidden(fd, out, cap) : read_line(fd, false, out, cap);
+    int result;
+    if (hidden) {
+        result = ask_hidden(fd, question, out, cap);
+    } else {
+        say(fd, question);
+        result = read_line(fd, false, out, cap);
+    }
     close(fd);
     if (result < 0) {
         sotto_wipe(out, cap);
