@@ -121,6 +121,7 @@ enum cli_exit call_run(struct desk *d, const struct target *target)
 int call_open_line(struct cli *cli, struct store **store, int *lock)
 {
     struct store *s;
+    cli->out.json_lines = true;
     int code = cli_open_store(cli, &s);
     if (code != CLI_OK) {
         return code;

@@ -65,6 +65,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
 {
     (void)argc;
     struct store *s;
+    cli->out.json_lines = true;
     int code = cli_open_store(cli, &s);
     if (code != CLI_OK) {
         return code;

@@ -434,6 +434,7 @@ static void clean(struct exchange *x)
 static int run(struct cli *cli, const void *values, int argc, char **argv)
 {
     struct exchange x = {.cli = cli, .opt = values};
+    cli->out.json_lines = true;
     int code = cli_open_store(cli, &x.store);
     if (code != CLI_OK) {
         return code;

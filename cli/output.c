@@ -138,7 +138,7 @@ static void print_json(json_t *root, size_t flags)
 void output_json(const struct output *o, json_t *root)
 {
     if (o->json) {
-        print_json(root, JSON_INDENT(2));
+        print_json(root, o->json_lines ? JSON_COMPACT : JSON_INDENT(2));
     } else {
         json_decref(root);
     }

@@ -71,7 +71,7 @@ static enum cli_exit from_list(const struct sotto_contact *list, size_t count, c
     const struct sotto_contact *c = choose(list, count, text, &fits);
     if (fits == 0) {
         snprintf(why, TARGET_WHY_BYTES, "there is no contact \"%.100s\"", text);
-        *hint = "`sotto contact` lists them; a number's link may be given too, in quotes.";
+        *hint = "`sotto contact list` lists them; a number's link may be given too, in quotes.";
         return CLI_NOT_FOUND;
     }
     if (c == NULL) {
