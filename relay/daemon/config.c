@@ -398,7 +398,8 @@ int config_read(struct sottod_config *c, const char *file, char *error, size_t e
     int line = ini_parse_stream(read_line, &r, on_pair, &r);
     bool failed = ferror(r.file) != 0;
     fclose(r.file);
-    if (r.bad_line == 0 && line > 0) {
+    if (line > 0 && (r.bad_line == 0 || line < r.bad_line)) { // inih goes on after its own errors
+        r.bad_line = 0;
         r.line = line;
         complain(&r, "want \"key = value\", \"[section]\" or a comment (;)");
     }
