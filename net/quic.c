@@ -415,22 +415,6 @@ static int on_remove_cid(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user)
     return 0;
 }
 
-static int on_path_validation(ngtcp2_conn *conn, uint32_t flags, const ngtcp2_path *path,
-                              const ngtcp2_path *fallback, ngtcp2_path_validation_result result,
-                              void *user)
-{
-    (void)conn;
-    (void)flags;
-    (void)path;
-    (void)fallback;
-    struct quic_conn *c = user;
-    c->saw_other = true;
-    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) {
-        c->path_changed = true;
-    }
-    return 0;
-}
-
 static int on_stateless_reset(ngtcp2_conn *conn, const ngtcp2_pkt_stateless_reset *reset,
                               void *user)
 {
@@ -460,7 +444,6 @@ static const ngtcp2_callbacks callbacks = {
     .get_new_connection_id = on_new_cid,
     .remove_connection_id = on_remove_cid,
     .update_key = ngtcp2_crypto_update_key_cb,
-    .path_validation = on_path_validation,
     .stream_reset = on_stream_reset,
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,

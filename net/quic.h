@@ -80,7 +80,6 @@ struct quic_conn {
     bool down;          // to be closed: no more callbacks but on_down
     bool silent;        // without a word on the wire
     bool told;          // the owner knows, or closed it itself
-    bool path_changed;
     struct net_stats stats;
 };
 

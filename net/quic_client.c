@@ -41,6 +41,7 @@ struct quic_client {
     uint64_t refused_ns;  // since when nobody listens there
     uint32_t moves;
     bool moving;          // to a path on which nothing has been received yet
+    bool path_changed;    // and now something has: the owner is to be told
     bool inside, freeing, finished;
 };
 
@@ -256,7 +257,7 @@ static void arm(struct quic_client *c, bool more)
 {
     uint64_t look = supervise(c);
     uint64_t due = quic_conn_deadline(&c->quic);
-    bool now = more || c->quic.down || c->quic.pump || c->quic.path_changed;
+    bool now = more || c->quic.down || c->quic.pump || c->path_changed;
     due = now ? c->now_ns : due < look ? due : look;
     uint64_t wait_ms = due > c->now_ns ? (due - c->now_ns + SOTTO_NS_PER_MS - 1) / SOTTO_NS_PER_MS
                                        : 0;
@@ -290,8 +291,8 @@ static void flush(struct quic_client *c)
     }
     c->inside = true;
     bool more = write_out(c);
-    if (c->quic.path_changed && !c->quic.down && c->events->on_path != NULL) {
-        c->quic.path_changed = false;
+    if (c->path_changed && !c->quic.down && c->events->on_path != NULL) {
+        c->path_changed = false;
         c->events->on_path(c->owner);
     }
     if (c->quic.down) {
@@ -327,7 +328,7 @@ static void receive(struct quic_client *c)
             c->waiting_ns = c->no_route_ns = c->refused_ns = c->moved_ns = 0;
             if (c->moving) {
                 c->moving = false;
-                c->quic.path_changed = true;
+                c->path_changed = true;
             }
         }
     } while (n == UDP_IN_BATCH);
