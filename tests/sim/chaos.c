@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define ACT_MAX_NS (900 * MS)   // between two acts of one person
 #define ROUND_NS (4 * SECOND)
 #define SETTLE_NS (150 * SECOND) // longest timer: an unfinished exchange aside
 #define FAULTS_MAX 3
@@ -17,6 +16,7 @@ struct chaos {
     struct person *people[4]; // two with a line at the first relay, one at the second, one with none
     struct sotto_number_link links[4][4]; // [owner][for]
     bool minted[4][4];
+    sotto_ns act_max_ns; // between two acts of one person
 };
 
 static bool result_has_come(struct sim *s, void *arg)
@@ -188,7 +188,7 @@ static void act_on_numbers(struct person *p)
 static void act_later(struct person *p)
 {
     struct sim *s = p->sim;
-    struct thing *t = sim_later(s, s->now_ns + 10 * MS + rng_below(&s->rng, ACT_MAX_NS), THING_USER);
+    struct thing *t = sim_later(s, s->now_ns + 10 * MS + rng_below(&s->rng, stage->act_max_ns), THING_USER);
     t->person = p;
 }
 
@@ -297,6 +297,8 @@ static void all_good_again(struct sim *s)
         p->book.fail_per_mille = 0;
         p->clock_offset_s = 0;
         person_start(p);
+        for (unsigned j = 0; j < SOTTO_LINKS_MAX; j++) // whatever the relay said is forgotten
+            path_cut(p, j);
         for (size_t j = p->call_count; j-- > 0;)
             if (!p->calls[j].ended)
                 user_hangup(p, p->calls[j].id);
@@ -365,6 +367,7 @@ void chaos_run(struct sim *s, unsigned calls)
         hostile_start(s, HOSTILE_NOISE, 300);
     else if (temper == 3)
         hostile_start(s, HOSTILE_LIES, 60);
+    c.act_max_ns = (UINT64_C(600) << rng_below(&s->rng, 4)) * MS;
     s->chaos = true;
     for (size_t i = 0; i < 4; i++)
         act_later(c.people[i]);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define TONE_AMPLITUDE 9000.0
-#define HEARD_AMPLITUDE 1500.0
+#define HEARD_AMPLITUDE 2500.0
 #define TAU 6.283185307179586
 
 static const unsigned TONES_HZ[PEOPLE_MAX] = { 400, 650, 1000, 1450, 2000, 2600, 3200, 300 };
@@ -186,6 +186,7 @@ void person_crash(struct person *p)
     for (size_t i = 0; i < p->call_count; i++)
         if (!p->calls[i].ended) {
             p->calls[i].ended = p->calls[i].broken = true;
+            p->calls[i].state = SOTTO_CALL_ENDED;
             p->calls[i].ended_at = s->now_ns;
         }
     for (unsigned i = 0; i < SOTTO_LINKS_MAX; i++) {
@@ -211,7 +212,7 @@ void person_free(struct person *p)
 struct seen_call *person_call(struct person *p, uint32_t id)
 {
     for (size_t i = p->call_count; i-- > 0;)
-        if (p->calls[i].id == id && !p->calls[i].broken)
+        if (p->calls[i].id == id && p->calls[i].life == p->lives)
             return &p->calls[i];
     return NULL;
 }
@@ -237,7 +238,7 @@ static struct seen_call *call_seen(struct person *p, uint32_t id, bool incoming)
         return c;
     assert(p->call_count < CALLS_SEEN_MAX);
     c = &p->calls[p->call_count++];
-    *c = (struct seen_call){ .id = id, .incoming = incoming };
+    *c = (struct seen_call){ .id = id, .life = p->lives, .incoming = incoming };
     return c;
 }
 
@@ -364,16 +365,19 @@ static void on_exchange(struct person *p, const struct sotto_event *e)
 
 static void on_line_event(struct person *p, const struct sotto_event *e)
 {
-    p->line_ready = e->type == SOTTO_EVENT_LINE_READY;
-    p->ready_count += p->line_ready;
-    p->replaced_count += e->type == SOTTO_EVENT_LINE_REPLACED;
-    if (e->type == SOTTO_EVENT_LINE_DENIED)
+    const char *what = "replaced"; // perhaps by an older connection that died late: it rings again
+    if (e->type == SOTTO_EVENT_LINE_READY) {
+        what = "ready";
+        p->line_ready = true;
+        p->ready_count++;
+    } else if (e->type == SOTTO_EVENT_LINE_DENIED) {
+        what = "denied";
+        p->line_ready = false;
         p->line_denied = e->code;
-    sim_trace(p->sim, "%s: line %s %d", p->name,
-              p->line_ready                            ? "ready"
-              : e->type == SOTTO_EVENT_LINE_REPLACED   ? "replaced"
-                                                       : "denied",
-              e->code);
+    } else {
+        p->replaced_count++;
+    }
+    sim_trace(p->sim, "%s: line %s %d", p->name, what, e->code);
 }
 
 static void on_number_event(struct person *p, const struct sotto_event *e)
@@ -525,20 +529,27 @@ static bool is_loud(const int16_t *pcm)
     return sum > (int64_t)SOTTO_FRAME_SAMPLES * 300 * 300;
 }
 
+// The strongest voice. Where sound begins or breaks off others seem to be in it, but weaker.
 static void listen(struct person *p, const int16_t *pcm)
 {
     struct sim *s = p->sim;
+    struct person *speaker = NULL;
+    double loudest = HEARD_AMPLITUDE;
     p->loud_frames++;
     for (size_t i = 0; i < s->people_count; i++) {
-        struct person *speaker = s->people[i];
-        if (amplitude_of(pcm, speaker->tone_hz) < HEARD_AMPLITUDE)
-            continue;
-        p->heard[i]++;
-        p->heard_at[i] = s->now_ns;
-        // The jitter buffer holds a second at most, and concealment goes on for a moment.
-        if (speaker->spoke_at[p->index] == 0 || s->now_ns - speaker->spoke_at[p->index] > 3 * SECOND)
-            sim_fail(s, "%s hears %s, who does not speak to them", p->name, speaker->name);
+        double a = amplitude_of(pcm, s->people[i]->tone_hz);
+        if (a > loudest) {
+            loudest = a;
+            speaker = s->people[i];
+        }
     }
+    if (!speaker)
+        return;
+    p->heard[speaker->index]++;
+    p->heard_at[speaker->index] = s->now_ns;
+    // The jitter buffer holds a second at most, and concealment goes on for a moment.
+    if (speaker->spoke_at[p->index] == 0 || s->now_ns - speaker->spoke_at[p->index] > 3 * SECOND)
+        sim_fail(s, "%s hears %s, who does not speak to them", p->name, speaker->name);
 }
 
 void person_playout(struct person *p)

@@ -117,6 +117,7 @@ struct sotto_contact *book_contact_add(struct book *b, const char *label,
 
 struct seen_call {
     uint32_t id;
+    uint64_t life; // of the device: a new one counts its calls anew
     bool incoming;
     struct sotto_fingerprint to; // outgoing: whom the link leads to
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
