@@ -42,7 +42,7 @@ class Proxy:
 def one_call(caller, callee, directory):
     """One call with speech both ways: the figures of it, in milliseconds."""
     spoken, heard = stage.speech("0880"), directory / "heard.wav"
-    listener = callee.start("listen", "--accept", "--once", "--mic", stage.speech("0930"),
+    listener = callee.start("listen", "--accept-after", "1", "--once", "--mic", stage.speech("0930"),
                             "--speaker", heard, log=directory / "callee.log")
     listener.wait_for("ready", is_event("line", state="ready"))
     program = caller.start("call", "callee", "--mic", spoken, "--speaker", "none",
@@ -52,7 +52,7 @@ def one_call(caller, callee, directory):
     there = listener.wait_for("the end", is_event("call", state="ended"), 40)
     program.finish()
     listener.finish()
-    connected = program.find(is_event("link", up=True))
+    connected = program.find(is_event("relay", up=True))
     sound = stage.likeness(spoken, heard)
     delay = (listener.find(is_event("speaker_started"))["at_ns"] -
              program.find(is_event("mic_started"))["at_ns"]) / 1e6 + sound["delay_ms"]

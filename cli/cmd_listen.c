@@ -11,12 +11,14 @@ struct listen_options {
     struct call_sound sound;
     unsigned suite;
     bool accept, once, statistics, plain, hangup_after_mic;
-    uint32_t max_seconds;
+    uint32_t max_seconds, accept_after;
 };
 
 static const struct option_spec options[] = {
     {"accept", 0, OPTION_FLAG, offsetof(struct listen_options, accept), NULL,
      "Answer every call by itself: the microphone opens without asking", NULL, 0, 0},
+    {"accept-after", 0, OPTION_COUNT, offsetof(struct listen_options, accept_after), "N",
+     "The same, but let it ring for N seconds first", NULL, 1, 60},
     {"once", 0, OPTION_FLAG, offsetof(struct listen_options, once), NULL,
      "Stop after the first call", NULL, 0, 0},
     {"max-seconds", 0, OPTION_COUNT, offsetof(struct listen_options, max_seconds), "N",
@@ -62,7 +64,8 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
     }
     const struct desk_options desk_options = {
         .ring = true,
-        .accept = o->accept,
+        .accept = o->accept || o->accept_after > 0,
+        .accept_after_s = o->accept_after,
         .once = o->once,
         .statistics = o->statistics,
         .hangup_after_mic = o->hangup_after_mic,

@@ -287,7 +287,7 @@ static void act_on(struct desk *d, const struct sotto_event *ev)
         on_call_state(d, ev);
         break;
     case SOTTO_EVENT_CALL_INCOMING:
-        if (d->opt.accept) {
+        if (d->opt.accept && d->opt.accept_after_s == 0) {
             sotto_device_accept(device(d), ev->call, runner_now());
         }
         break;
@@ -407,9 +407,21 @@ static void check_call_limit(struct desk *d)
     }
 }
 
+// The answer by itself, when it is not to come at once.
+static void accept_rung(struct desk *d)
+{
+    struct sotto_call_info info;
+    if (d->opt.accept && d->opt.accept_after_s > 0 && desk_ringing(d, &info) &&
+        runner_now().mono_ns - info.ringing_ns >= d->opt.accept_after_s * SOTTO_NS_PER_S) {
+        sotto_device_accept(device(d), info.call, runner_now());
+        runner_wake(d->runner);
+    }
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct desk *d = timer->data;
+    accept_rung(d);
     look_at_quality(d);
     check_call_limit(d);
     // Another process may have made or revoked a number.

@@ -24,6 +24,7 @@ struct desk_options {
     bool ring;       // be rung at the line
     bool quiet_line; // but say nothing about the line: it is not what the command is for
     bool accept;     // answer every call by itself
+    uint32_t accept_after_s; // but not before it has rung so long
     bool once;       // stop when the first call is over (ring), or all are (no ring)
     bool echo;
     bool statistics; // tell them at the end of each call
