@@ -23,7 +23,10 @@ static void assert_same(const struct cell_content *a, const struct cell_content 
     assert(a->stream_offset == b->stream_offset);
     assert(a->has_ack == b->has_ack && a->ack == b->ack);
     assert(a->has_report == b->has_report);
-    assert(memcmp(&a->report, &b->report, sizeof a->report) == 0);
+    assert(a->report.highest_ctr == b->report.highest_ctr);
+    assert(a->report.held_ms == b->report.held_ms && a->report.received == b->report.received);
+    assert(a->report.jitter_ms == b->report.jitter_ms);
+    assert(a->report.playout_ms == b->report.playout_ms);
     assert(a->earlier_count == b->earlier_count);
     for (size_t i = 0; i < a->earlier_count; i++) {
         assert(a->earlier[i].distance == b->earlier[i].distance);
@@ -36,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cell_content c, again;
     memset(&c, 0x5a, sizeof c);
-    struct cell_content before = c;
+    struct cell_content before;
+    memcpy(&before, &c, sizeof before);
     if (cell_decode(&c, data, size) != 0) {
         assert(memcmp(&c, &before, sizeof c) == 0);
         return 0;

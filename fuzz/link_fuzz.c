@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static uint8_t again[LINK_MESSAGE_MAX_BYTES];
     struct link_message m;
     memset(&m, 0x5a, sizeof m);
-    struct link_message before = m;
+    struct link_message before;
+    memcpy(&before, &m, sizeof before);
     int rc = link_decode(&m, data, size);
     if (rc == 0) {
         assert(size <= sizeof again);

@@ -20,7 +20,8 @@ static void number(const char *text)
     struct sotto_number_link l, again;
     char out[SOTTO_LINK_MAX_BYTES];
     memset(&l, 0x5a, sizeof l);
-    struct sotto_number_link before = l;
+    struct sotto_number_link before;
+    memcpy(&before, &l, sizeof before);
     int rc = sotto_number_link_parse(&l, text);
     if (rc != 0) {
         assert_link_error(rc);
@@ -42,7 +43,8 @@ static void invite(const char *text)
     struct sotto_invite_link l, again;
     char out[SOTTO_LINK_MAX_BYTES];
     memset(&l, 0x5a, sizeof l);
-    struct sotto_invite_link before = l;
+    struct sotto_invite_link before;
+    memcpy(&before, &l, sizeof before);
     int rc = sotto_invite_link_parse(&l, text);
     if (rc != 0) {
         assert_link_error(rc);

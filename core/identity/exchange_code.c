@@ -91,7 +91,7 @@ int sotto_code_derive(const char *text, uint8_t place[32], struct sotto_secret *
     struct code c;
     char canonical[SOTTO_CODE_TEXT_BYTES];
     uint8_t derived_place[32];
-    struct sotto_secret derived_seal;
+    struct sotto_secret derived_seal = {{0}};
 
     int rc = code_parse(&c, text);
     if (rc < 0) {

@@ -73,7 +73,7 @@ int sotto_fingerprint_parse(struct sotto_fingerprint *out, const char *text)
         }
         compact[len++] = *at;
     }
-    struct sotto_fingerprint fp;
+    struct sotto_fingerprint fp = {{0}};
     if (base32_decode(compact, len, fp.bytes, sizeof fp.bytes) != SOTTO_FINGERPRINT_BYTES) {
         return SOTTO_EPARSE;
     }

@@ -138,7 +138,7 @@ int sotto_identity_import(struct sotto_identity **out, const uint8_t *data, size
                           const struct sotto_env *env)
 {
     uint8_t magic[MAGIC_BYTES];
-    struct seeds seeds;
+    struct seeds seeds = {0};
     struct sotto_fingerprint expected;
     struct wire_reader r = wire_reader(data, len);
     wire_read_bytes(&r, magic, sizeof magic);

@@ -4,7 +4,6 @@
 #include <sotto/base.h>
 #include <string.h>
 
-#define REPORT_BYTES CELL_REPORT_BYTES
 #define ITEM_VALUE_MAX_BYTES UINT8_MAX
 
 // ---- encoding ---------------------------------------------------------------------------------
@@ -52,7 +51,7 @@ static void put_numbers(struct wire_writer *w, const struct cell_content *c)
         wire_write_u32(w, c->ack);
     }
     if (c->has_report) {
-        put_item(w, CELL_REPORT, REPORT_BYTES);
+        put_item(w, CELL_REPORT, CELL_REPORT_BYTES);
         wire_write_u64(w, c->report.highest_ctr);
         wire_write_u16(w, c->report.held_ms);
         wire_write_u32(w, c->report.received);

@@ -32,6 +32,15 @@ static struct cell_content everything(void)
     };
 }
 
+static void assert_reports_equal(const struct cell_report *a, const struct cell_report *b)
+{
+    assert_true(a->highest_ctr == b->highest_ctr);
+    assert_int_equal(a->held_ms, b->held_ms);
+    assert_int_equal(a->received, b->received);
+    assert_int_equal(a->jitter_ms, b->jitter_ms);
+    assert_int_equal(a->playout_ms, b->playout_ms);
+}
+
 static void everything_comes_back(void **state)
 {
     (void)state;
@@ -52,7 +61,7 @@ static void everything_comes_back(void **state)
     assert_true(got.stream_offset == 0x01020304);
     assert_true(got.has_ack && got.ack == 0xfffffffe);
     assert_true(got.has_report);
-    assert_memory_equal(&got.report, &sent.report, sizeof got.report);
+    assert_reports_equal(&got.report, &sent.report);
 }
 
 static void exact_bytes(void **state)
@@ -194,7 +203,9 @@ static void anything_else_is_refused(void **state)
         BAD(0, 0, 0, 0, 0, 0, 0, 0, 128),
         BAD(1, 1, 9, 0, 4, 4, 0, 0, 0, 1), // an item behind the padding
     };
-    struct cell_content untouched = everything(), got = untouched;
+    struct cell_content untouched, got;
+    memset(&untouched, 0x5a, sizeof untouched);
+    memcpy(&got, &untouched, sizeof got);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(cell_decode(&got, bad[i].data, bad[i].len), SOTTO_EPARSE);
     }

@@ -83,9 +83,20 @@ static void what_no_encoder_gives_is_refused(void **state)
 {
     (void)state;
     static const char *const bad32[] = {
-        "A",        "MZX", "MZXW6Y", "MZ======", "MZ",  "MB", // spare bits set, or a spare
-                                                              // character
-        "MY======", "M1",  "M0",     "M8",       "M Y", "MY\n", "M-",
+        "A",
+        "MZX",
+        "MZXW6Y",
+        "MZ======",
+        "MZ",
+        "MB", // spare bits set, or a spare
+              // character
+        "MY======",
+        "M1",
+        "M0",
+        "M8",
+        "M Y",
+        "MY\n",
+        "M-",
     };
     static const char *const bad64[] = {
         "Z", "Zm9vY", "Zg==", "Zh", "Zm9", "Zm8=", "Z+", "Z/", "Z g", "Zg\n", "Z.", "Zm9vY\x80",

@@ -39,7 +39,7 @@ static void a_bad_label_makes_none(void **state)
     struct sotto_number n, before;
     test_env_init(&t, 3);
     memset(&n, 0x33, sizeof n);
-    before = n;
+    memcpy(&before, &n, sizeof before);
     assert_int_equal(sotto_number_init(&n, "", 0, &t.env), SOTTO_EINVAL);
     assert_int_equal(sotto_number_init(&n, "a\nb", 0, &t.env), SOTTO_EINVAL);
     assert_memory_equal(&n, &before, sizeof n);
