@@ -42,6 +42,10 @@ int sound_from_48k(struct sound *out, const int16_t *pcm, size_t samples);
 // spoken needs at least half a second of speech: else false, and *out is unchanged.
 bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard);
 
+// Something like speech at 48 kHz, for tests: syllables, voiced or hissed, with pauses. Another
+// seed is another text.
+void speech_make(int16_t *pcm, size_t samples, uint32_t seed);
+
 // ---- the parts ----------------------------------------------------------------------------------
 
 // In place, radix 2; n a power of two up to FFT_MAX.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--at-least X]
+// likeness --speech SEED FILE.wav
 #include "likeness.h"
+
+#include "wav.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -18,13 +21,18 @@ struct options {
     bool json;
     double offset_ms; // when HEARD's file begins, after SPOKEN's
     double at_least;
+    uint32_t speech; // seed; 0: compare
 };
+
+#define SPEECH_SECONDS 4
 
 static const char usage[] =
     "usage: likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--at-least X]\n"
+    "       likeness --speech SEED FILE.wav\n"
     "How alike what was heard is to what was spoken (ESTOI, Jensen and Taal 2016): 1 the same,\n"
     "0 unrelated. --offset: HEARD's file begins so many ms after SPOKEN's; then the delay is from\n"
-    "mouth to ear. With --at-least the exit code is 1 if the likeness is less.\n";
+    "mouth to ear. With --at-least the exit code is 1 if the likeness is less.\n"
+    "The second form makes four seconds of something like speech; another seed, another text.\n";
 
 static bool load(struct sound *out, const char *path)
 {
@@ -70,6 +78,7 @@ static bool parse(struct options *o, int argc, char **argv)
         {"json", no_argument, NULL, 'j'},
         {"offset", required_argument, NULL, 'o'},
         {"at-least", required_argument, NULL, 'a'},
+        {"speech", required_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
     int c;
@@ -83,11 +92,29 @@ static bool parse(struct options *o, int argc, char **argv)
             o->json = true;
         } else if (c == 'o') {
             o->offset_ms = value;
+        } else if (c == 's') {
+            o->speech = (uint32_t)value;
         } else {
             o->at_least = value;
         }
     }
-    return argc - optind == 2;
+    return argc - optind == (o->speech != 0 ? 1 : 2);
+}
+
+static int write_speech(uint32_t seed, const char *path)
+{
+    static int16_t pcm[SPEECH_SECONDS * WAV_RATE];
+    struct wav_writer *w = NULL;
+    speech_make(pcm, SPEECH_SECONDS * WAV_RATE, seed);
+    int err = wav_writer_open(&w, path);
+    if (err == 0) {
+        wav_writer_write(w, pcm, SPEECH_SECONDS * WAV_RATE);
+        err = wav_writer_close(w);
+    }
+    if (err != 0) {
+        fprintf(stderr, "likeness: %s: %s\n", path, sotto_strerror(err));
+    }
+    return err != 0 ? FAILED : ALIKE;
 }
 
 int main(int argc, char **argv)
@@ -99,6 +126,9 @@ int main(int argc, char **argv)
     if (!parse(&o, argc, argv)) {
         fputs(usage, stderr);
         return FAILED;
+    }
+    if (o.speech != 0) {
+        return write_speech(o.speech, argv[optind]);
     }
     if (!load(&spoken, argv[optind]) || !load(&heard, argv[optind + 1])) {
         goto out;

@@ -13,7 +13,13 @@
 #define RATE    48000
 #define SAMPLES (SECONDS * RATE)
 
-// ---- something like speech ----------------------------------------------------------------------
+static int16_t *make_speech(uint32_t seed)
+{
+    int16_t *pcm = calloc(SAMPLES, sizeof(*pcm));
+    assert_non_null(pcm);
+    speech_make(pcm, SAMPLES, seed);
+    return pcm;
+}
 
 static uint32_t random_state;
 
@@ -21,45 +27,6 @@ static double chance(void)
 {
     random_state = random_state * 1664525u + 1013904223u;
     return (random_state >> 8) / 16777216.0;
-}
-
-// A two-pole resonance at `hz`, applied to one sample.
-struct formant {
-    double y1, y2;
-};
-
-static double resonate(struct formant *f, double x, double hz, double width)
-{
-    double r = exp(-PI * width / RATE);
-    double y = x * (1 - r) + 2 * r * cos(2 * PI * hz / RATE) * f->y1 - r * r * f->y2;
-    f->y2 = f->y1;
-    f->y1 = y;
-    return y;
-}
-
-// Syllables of 120 to 300 ms, voiced or hissed, with pauses; another seed, another text.
-static int16_t *make_speech(uint32_t seed)
-{
-    int16_t *pcm = calloc(SAMPLES, sizeof(*pcm));
-    assert_non_null(pcm);
-    random_state = seed;
-    struct formant f1 = {0}, f2 = {0}, f3 = {0};
-    double phase = 0;
-    for (size_t at = 0; at < SAMPLES;) {
-        size_t length = (size_t)((0.12 + 0.18 * chance()) * RATE);
-        double a = 300 + 500 * chance(), b = 900 + 1500 * chance(), pitch = 90 + 60 * chance();
-        bool voiced = chance() < 0.75, pause = chance() < 0.15;
-        for (size_t i = 0; i < length && at < SAMPLES; i++, at++) {
-            double shape = pause ? 0 : sin(PI * (double)i / (double)length);
-            phase += pitch / RATE;
-            double source = voiced ? (phase >= 1 ? 30 : 0) : chance() - 0.5;
-            phase -= phase >= 1 ? 1 : 0;
-            double y = resonate(&f1, source, a, 80) + resonate(&f2, source, b, 120) +
-                       0.5 * resonate(&f3, source, 2700, 200);
-            pcm[at] = (int16_t)fmax(fmin(4000 * shape * y, 30000), -30000);
-        }
-    }
-    return pcm;
 }
 
 static struct likeness measure(const int16_t *spoken, const int16_t *heard, size_t heard_samples)
