@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -425,16 +426,29 @@ static void find_name(struct sottod_config *c)
         snprintf(c->name, sizeof c->name, "127.0.0.1");
 }
 
+// The first number after `label` in a file of /proc.
+static bool proc_number(const char *file, const char *label, int base, unsigned long long *out)
+{
+    char line[256];
+    FILE *f = fopen(file, "re");
+    bool found = false;
+    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL) {
+        found = strncmp(line, label, strlen(label)) == 0;
+        if (found)
+            *out = strtoull(line + strlen(label), NULL, base);
+    }
+    if (f != NULL)
+        fclose(f);
+    return found;
+}
+
+// As root, with the capability (systemd gives it), or where the system reserves fewer ports.
 static bool may_bind_privileged(void)
 {
-    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-    int start = 1024;
-    if (f != NULL) {
-        if (fscanf(f, "%d", &start) != 1)
-            start = 1024;
-        fclose(f);
-    }
-    return geteuid() == 0 || start <= PORT_PRIVILEGED;
+    unsigned long long capabilities = 0, start = 1024;
+    proc_number("/proc/self/status", "CapEff:", 16, &capabilities);
+    proc_number("/proc/sys/net/ipv4/ip_unprivileged_port_start", "", 10, &start);
+    return (capabilities >> CAP_NET_BIND_SERVICE & 1) != 0 || start <= PORT_PRIVILEGED;
 }
 
 int config_finish(struct sottod_config *c, char *error, size_t error_cap)

@@ -524,6 +524,9 @@ static void greet(const struct server *s)
         log_info("the certificate is self-made and renews itself; key pin %s", pin);
     else
         log_info("certificate %s", s->certificate.file);
+    if (geteuid() == 0)
+        log_warning("running as root, which it does not need: better by the systemd unit, or as a "
+                    "user of its own");
     if (s->site.count > 0)
         log_info("serving the web page from %s, %zu files", c->page, s->site.count);
     log_info("listening on [%s]:%u, UDP and TCP; invite somebody with: sottod invite%s%s", c->bind,
