@@ -52,7 +52,9 @@ bool call_live(const struct call *c)
 
 bool call_shown(const struct call *c)
 {
-    return c->used && (!c->incoming || c->ringing_ns != 0 || c->accepted);
+    // A call lost to our own full disk is shown although it never rang: only its user can help.
+    return c->used && (!c->incoming || c->ringing_ns != 0 || c->accepted ||
+                       c->end == SOTTO_END_STORAGE);
 }
 
 void call_state(struct sotto_device *d, struct call *c, enum sotto_call_state state)

@@ -2,6 +2,7 @@
 // Calls, told as a specification. Each runs with every seed: latencies, keys and offsets differ.
 #include "sim.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define EXPECT(s, what)                                          \
@@ -182,7 +183,751 @@ static void normal_call(struct sim *s)
     all_quiet(s);
 }
 
+
+static void declined(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 5 * SECOND));
+    sim_run(s, rng_below(&s->rng, 2 * SECOND)); // perhaps before the last confirmation
+    EXPECT(s, user_decline(st.boris, latest(st.boris)) == 0);
+    EXPECT(s, ends_as(st.boris, SOTTO_END_WE_DECLINED, 3 * SECOND));
+    sim_run(s, 3 * SECOND);
+    enum sotto_end end = person_latest(st.anna)->end;
+    EXPECT(s, end == SOTTO_END_DECLINED || end == SOTTO_END_REFUSED);
+    EXPECT(s, st.anna->loud_frames == 0 && st.boris->loud_frames == 0);
+    all_quiet(s);
+}
+
+static void no_answer(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_NO_ANSWER, 70 * SECOND));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_NO_ANSWER, 8 * SECOND));
+    EXPECT(s, st.boris->rang_count == 1);
+    all_quiet(s);
+}
+
+static void cancelled(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    sim_run(s, rng_below(&s->rng, 2 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_CANCELLED, 3 * SECOND));
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, !st.boris->rang_count || person_latest(st.boris)->end == SOTTO_END_CANCELLED);
+    EXPECT(s, st.boris->loud_frames == 0);
+    all_quiet(s);
+}
+
+static void offline(struct sim *s)
+{
+    struct stage st = setting(s);
+    person_crash(st.boris);
+    sim_run(s, 30 * SECOND);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_OFFLINE, 5 * SECOND));
+    person_start(st.boris);
+    EXPECT(s, sim_until(s, 5 * SECOND, line_is_ready, st.boris));
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+}
+
+static void busy(struct sim *s)
+{
+    static const char *const names[] = { "Chen", "Dana", "Emil" };
+    struct stage st = setting(s);
+    for (size_t i = 0; i < 3; i++) {
+        struct sotto_number_link link;
+        struct person *p = enter(s, names[i], st.relay);
+        mint(s, st.boris, p, "somebody else", &link);
+        EXPECT(s, user_dial(p, &link, "Boris", NULL) == 0);
+        EXPECT(s, comes_to(p, SOTTO_CALL_RINGING, 5 * SECOND));
+    }
+    EXPECT(s, st.boris->rang_count == 3);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_BUSY, 5 * SECOND));
+    EXPECT(s, st.boris->rang_count == 3);
+    // Boris can call out all the same.
+    uint32_t out;
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &out) == 0);
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 5 * SECOND));
+    sim_run(s, 70 * SECOND);
+    all_quiet(s);
+}
+
+static void mute(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_mute(st.anna, st.call, true) == 0);
+    EXPECT(s, !sotto_device_mic_open(st.anna->device));
+    sim_run(s, 1 * SECOND);
+    uint64_t heard = st.boris->heard[st.anna->index], sent = info_of(st.anna, st.call).stats.cells_sent;
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, st.boris->heard[st.anna->index] == heard);
+    // Cells flow on: nobody outside sees that she is mute.
+    sent = info_of(st.anna, st.call).stats.cells_sent - sent;
+    EXPECT(s, sent >= 49 && sent <= 51);
+    EXPECT(s, user_mute(st.anna, st.call, false) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.boris, latest(st.boris)) == 0);
+    all_quiet(s);
+}
+
+static void hold(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hold(st.boris, latest(st.boris), true) == 0);
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, info_of(st.anna, st.call).peer_held);
+    EXPECT(s, !sotto_device_mic_open(st.anna->device) && !sotto_device_mic_open(st.boris->device));
+    uint64_t a = st.anna->loud_frames, b = st.boris->loud_frames;
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, st.anna->loud_frames == a && st.boris->loud_frames == b);
+    EXPECT(s, user_hold(st.boris, latest(st.boris), false) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// Both dial each other, one a little later: from at the same instant to after it rings.
+static void glare(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    sim_run(s, rng_chance(&s->rng, 300) ? 0 : rng_below(&s->rng, 1500) * MS);
+    uint32_t other;
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &other) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 10 * SECOND));
+    uint32_t ids[SOTTO_CALLS_MAX];
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, sotto_device_calls(st.anna->device, ids) == 1);
+    EXPECT(s, sotto_device_calls(st.boris->device, ids) == 1);
+    EXPECT(s, user_hangup(st.boris, ids[0]) == 0);
+    all_quiet(s);
+}
+
+// Both dial each other, but the number of one of them is no longer good: the other call rings.
+static void glare_with_one_number(struct sim *s)
+{
+    struct stage st = setting(s);
+    uint8_t hash[SOTTO_TOKEN_HASH_BYTES];
+    sotto_token_hash(st.to_anna.token, hash);
+    EXPECT(s, user_revoke(st.anna, hash) == 0);
+    sim_run(s, rng_below(&s->rng, 500 * MS));
+    dial(s, &st);
+    sim_run(s, rng_below(&s->rng, 400) * MS);
+    uint32_t other;
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &other) == 0);
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 10 * SECOND) || comes_to(st.anna, SOTTO_CALL_ACTIVE, SECOND));
+    sim_run(s, 5 * SECOND);
+    for (size_t i = 0; i < st.boris->call_count; i++)
+        if (st.boris->calls[i].state == SOTTO_CALL_RINGING)
+            EXPECT(s, user_accept(st.boris, st.boris->calls[i].id) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 5 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+static void outage(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_words(st.anna, st.call, true) == 0);
+    path_outage(rng_chance(&s->rng, 500) ? st.anna : st.boris, (3 + rng_below(&s->rng, 22)) * SECOND);
+    sim_run(s, 2 * SECOND);
+    EXPECT(s, info_of(st.anna, st.call).reconnecting);
+    EXPECT(s, talk(st.anna, st.boris, 29 * SECOND));
+    EXPECT(s, !info_of(st.anna, st.call).reconnecting && info_of(st.anna, st.call).verified);
+    EXPECT(s, info_of(st.anna, st.call).secure);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    EXPECT(s, ends_as(st.boris, SOTTO_END_PEER_HANGUP, 5 * SECOND));
+    all_quiet(s);
+}
+
+static void lost(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    path_outage(st.boris, 50 * SECOND);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_LOST, 35 * SECOND));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_LOST, 5 * SECOND));
+    all_quiet(s);
+    EXPECT(s, st.boris->line_ready);
+}
+
+static void vanished(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    person_crash(st.boris);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_LOST, 62 * SECOND));
+    person_start(st.boris);
+    EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, st.boris));
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+static void relay_restarts(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    relay_crash(st.relay);
+    sim_run(s, 1 * SECOND);
+    relay_start(st.relay);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_LOST, 35 * SECOND));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_LOST, 35 * SECOND));
+    sim_run(s, 5 * SECOND);
+    dial_and_accept(s, &st); // its store has survived
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+static void waiting(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number_link link;
+    st.chen = enter(s, "Chen", st.relay);
+    mint(s, st.boris, st.chen, "Chen, as Boris calls him", &link);
+    dial_and_accept(s, &st);
+    uint32_t first = latest(st.boris);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_dial(st.chen, &link, "Boris", NULL) == 0);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 5 * SECOND));
+    EXPECT(s, strcmp(st.boris->rang_label, "Chen, as Boris calls him") == 0);
+    EXPECT(s, comes_to(st.chen, SOTTO_CALL_RINGING, 5 * SECOND));
+    // The first call goes on undisturbed until Boris takes the second.
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    uint32_t second = latest(st.boris);
+    EXPECT(s, user_accept(st.boris, second) == 0);
+    EXPECT(s, talk(st.chen, st.boris, 3 * SECOND));
+    EXPECT(s, info_of(st.boris, first).held && info_of(st.anna, st.call).peer_held);
+    sim_run(s, 1 * SECOND);
+    uint64_t a = st.anna->loud_frames;
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, st.anna->loud_frames == a);
+    // To and fro, and what was said into one is not heard in the other.
+    for (int i = 0; i < 4; i++) {
+        EXPECT(s, user_hold(st.boris, i % 2 ? second : first, false) == 0);
+        sim_run(s, rng_below(&s->rng, 400 * MS));
+    }
+    EXPECT(s, user_hangup(st.boris, second) == 0);
+    EXPECT(s, user_hold(st.boris, first, false) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+static void rekey(struct sim *s)
+{
+    struct stage st = setting(s);
+    person_crash(st.anna);
+    st.anna->rekey_interval_ns = 7 * SECOND;
+    person_start(st.anna);
+    EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, st.anna));
+    dial_and_accept(s, &st);
+    st.anna->path.loss = st.boris->path.loss = (unsigned)rng_below(&s->rng, 80);
+    st.anna->path.reorder = st.boris->path.reorder = 50;
+    EXPECT(s, user_words(st.anna, st.call, true) == 0);
+    EXPECT(s, user_rekey(st.boris, latest(st.boris)) == 0);
+    sim_run(s, 8 * SECOND);
+    user_rekey(st.anna, st.call);
+    user_rekey(st.boris, latest(st.boris));
+    sim_run(s, 60 * SECOND);
+    EXPECT(s, person_latest(st.anna)->rekeyed >= 3 && person_latest(st.boris)->rekeyed >= 3);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, info_of(st.anna, st.call).verified && !info_of(st.boris, latest(st.boris)).verified);
+    st.anna->path.loss = st.boris->path.loss = 0;
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// The network fails in the middle of a re-key, for less than a call outlives.
+static void rekey_outage(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, user_rekey(st.anna, st.call) == 0);
+    sim_run(s, rng_below(&s->rng, 4 * SECOND));
+    path_outage(st.boris, (5 + rng_below(&s->rng, 20)) * SECOND);
+    sim_run(s, 45 * SECOND);
+    EXPECT(s, person_latest(st.anna)->rekeyed == 1 && person_latest(st.boris)->rekeyed == 1);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+static void leaked(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.chen = enter(s, "Chen", st.relay);
+    dial_and_accept(s, &st);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 2 * SECOND);
+    EXPECT(s, st.boris->bound_count == 1 && st.boris->rang_count == 1);
+    // Anna has passed her number on.
+    EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", NULL) == 0);
+    EXPECT(s, ends_as(st.chen, SOTTO_END_REFUSED, 5 * SECOND));
+    EXPECT(s, st.boris->rang_count == 1 && st.boris->leaked_count == 1);
+    EXPECT(s, sotto_fingerprint_equal(&st.boris->leaked_to, &st.chen->fp));
+    EXPECT(s, strcmp(st.boris->leaked_label, "Anna") == 0);
+    EXPECT(s, st.boris->book.numbers[0].leaks == 1);
+    // Hers is good still, until Boris revokes it.
+    dial_and_accept(s, &st);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 2 * SECOND);
+    EXPECT(s, user_revoke(st.boris, st.boris->book.numbers[0].token_hash) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_UNAVAILABLE, 5 * SECOND));
+    all_quiet(s);
+}
+
+// X has lost his keys: his new ones are refused until the owner rebinds the number.
+static void rebound(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.chen = enter(s, "Chen", st.relay);
+    dial_and_accept(s, &st);
+    EXPECT(s, user_words(st.boris, latest(st.boris), true) == 0);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 2 * SECOND);
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    EXPECT(s, n->verified);
+    EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", NULL) == 0);
+    EXPECT(s, ends_as(st.chen, SOTTO_END_REFUSED, 5 * SECOND));
+    n->state = SOTTO_NUMBER_FRESH;
+    EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", NULL) == 0);
+    EXPECT(s, comes_to(st.chen, SOTTO_CALL_RINGING, 5 * SECOND));
+    EXPECT(s, user_accept(st.boris, latest(st.boris)) == 0);
+    EXPECT(s, talk(st.chen, st.boris, 3 * SECOND));
+    EXPECT(s, !info_of(st.boris, latest(st.boris)).verified);
+    EXPECT(s, strcmp(st.boris->rang_label, n->label) == 0);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_REFUSED, 5 * SECOND));
+    EXPECT(s, user_hangup(st.chen, latest(st.chen)) == 0);
+    all_quiet(s);
+}
+
+static void first_use_race(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.chen = enter(s, "Chen", st.relay);
+    dial(s, &st);
+    sim_run(s, rng_below(&s->rng, 30) * MS);
+    EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", NULL) == 0);
+    sim_run(s, 5 * SECOND);
+    EXPECT(s, st.boris->rang_count == 1 && st.boris->bound_count == 1 && st.boris->leaked_count == 1);
+    struct person *winner = st.anna, *loser = st.chen;
+    if (sotto_fingerprint_equal(&st.boris->book.numbers[0].bound, &st.chen->fp)) {
+        winner = st.chen;
+        loser = st.anna;
+    }
+    EXPECT(s, person_latest(loser)->end == SOTTO_END_REFUSED);
+    for (size_t i = 0; i < st.boris->call_count; i++)
+        if (st.boris->calls[i].state == SOTTO_CALL_RINGING)
+            EXPECT(s, user_accept(st.boris, st.boris->calls[i].id) == 0);
+    EXPECT(s, talk(winner, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(winner, latest(winner)) == 0);
+    all_quiet(s);
+}
+
+static void terms(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    n->calls_max = 1;
+    EXPECT(s, user_publish(st.boris, n->token_hash) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    // A call that nobody answers does not count.
+    dial(s, &st);
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 5 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, n->calls_used == 0);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, n->calls_used == 1 && st.boris->changed_count == 1);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 3 * SECOND);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_UNAVAILABLE, 5 * SECOND));
+    // A relay that forgets the terms does not matter: the device keeps them.
+    n->calls_max = 5;
+    EXPECT(s, user_publish(st.boris, n->token_hash) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    n->calls_max = 1;
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_REFUSED, 5 * SECOND));
+    EXPECT(s, st.boris->rang_count == 2);
+    n->calls_max = SOTTO_CALLS_UNLIMITED;
+    n->expires_unix_s = person_now(st.boris).unix_s + 3;
+    EXPECT(s, user_publish(st.boris, n->token_hash) == 0);
+    sim_run(s, 4 * SECOND);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_UNAVAILABLE, 5 * SECOND));
+    st.to_boris.expires_unix_s = n->expires_unix_s;
+    EXPECT(s, user_dial(st.anna, &st.to_boris, "Boris", NULL) == SOTTO_EEXPIRED);
+    all_quiet(s);
+}
+
+// Two answered calls at once on a number for one call: the second is not let in.
+static void one_call(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    n->calls_max = 1;
+    dial(s, &st);
+    uint32_t other;
+    EXPECT(s, user_dial(st.anna, &st.to_boris, "Boris again", &other) == 0);
+    sim_run(s, 5 * SECOND);
+    EXPECT(s, st.boris->rang_count == 2);
+    for (size_t i = 0; i < st.boris->call_count; i++)
+        user_accept(st.boris, st.boris->calls[i].id);
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, n->calls_used == 1);
+    uint32_t ids[SOTTO_CALLS_MAX];
+    EXPECT(s, sotto_device_calls(st.boris->device, ids) == 1);
+    EXPECT(s, user_hangup(st.boris, ids[0]) == 0);
+    all_quiet(s);
+}
+
+static void suites(struct sim *s)
+{
+    struct stage st = setting(s);
+    person_crash(st.boris);
+    st.boris->suite = SOTTO_SUITE_CNSA2;
+    person_start(st.boris);
+    EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, st.boris));
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_SUITE, 5 * SECOND));
+    EXPECT(s, st.boris->rang_count == 0);
+    uint32_t call; // the other way round it works
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &call) == 0);
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 5 * SECOND));
+    EXPECT(s, user_accept(st.anna, latest(st.anna)) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, strcmp(info_of(st.boris, call).stats.session.group, "MLKEM1024") == 0);
+    EXPECT(s, user_hangup(st.boris, call) == 0);
+    all_quiet(s);
+}
+
+static void storage(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.boris->book.failure = SOTTO_EFULL;
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_REFUSED, 5 * SECOND));
+    EXPECT(s, st.boris->rang_count == 0 && st.boris->book.numbers[0].state == SOTTO_NUMBER_FRESH);
+    st.boris->book.failure = 0;
+    dial(s, &st);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 5 * SECOND));
+    sim_run(s, 1 * SECOND);
+    st.boris->book.failure = SOTTO_EIO; // between ring and answer
+    user_accept(st.boris, latest(st.boris));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_STORAGE, 5 * SECOND));
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, person_latest(st.anna)->ended && !person_latest(st.anna)->active);
+    st.boris->book.failure = 0;
+    all_quiet(s);
+}
+
+static void words_differ(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, user_words(st.boris, latest(st.boris), true) == 0);
+    EXPECT(s, info_of(st.boris, latest(st.boris)).verified);
+    EXPECT(s, user_words(st.anna, st.call, false) == 0);
+    EXPECT(s, !info_of(st.anna, st.call).verified && !info_of(st.anna, st.call).secure);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_WORDS, 3 * SECOND));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_WORDS, 3 * SECOND));
+    EXPECT(s, !book_contact(&st.anna->book, &st.boris->fp)->verified);
+    all_quiet(s);
+}
+
+static void clocks(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    n->expires_unix_s = person_now(st.boris).unix_s + 3600;
+    EXPECT(s, user_publish(st.boris, n->token_hash) == 0);
+    sim_run(s, 1 * SECOND);
+    st.boris->clock_offset_s = 86400;
+    path_cut(st.boris, 0);
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, sim_until(s, 5 * SECOND, line_is_ready, st.boris));
+    EXPECT(s, st.boris->clock_events == 1);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_REFUSED, 5 * SECOND));
+    st.boris->clock_offset_s = 0;
+    dial_and_accept(s, &st);
+    st.boris->clock_offset_s = -100000000; // a call does not care what time it is
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// ---- stolen keys --------------------------------------------------------------------------------------
+
+// Who has stolen Boris's own identity, and has his number for Anna, is not Anna to him.
+static void stolen_own_key(struct sim *s)
+{
+    struct stage st = setting(s);
+    if (rng_chance(&s->rng, 500)) { // bound already, or not yet
+        dial_and_accept(s, &st);
+        EXPECT(s, user_hangup(st.anna, st.call) == 0);
+        sim_run(s, 3 * SECOND);
+    }
+    size_t rang = st.boris->rang_count;
+    struct sotto_number before = st.boris->book.numbers[0];
+    struct person *thief = person_add_thief(s, "Thief", NULL, st.boris);
+    person_start(thief);
+    // His own device would refuse to call himself: the thief's is another one.
+    struct sotto_number_link link = st.to_boris;
+    link.callee.bytes[0] ^= 1;
+    EXPECT(s, user_dial(thief, &link, "Boris", NULL) == 0);
+    sim_run(s, 20 * SECOND);
+    EXPECT(s, person_latest(thief)->ended && !person_latest(thief)->active);
+    EXPECT(s, st.boris->rang_count == rang);
+    EXPECT(s, st.boris->book.numbers[0].state == before.state);
+    EXPECT(s, sotto_fingerprint_equal(&st.boris->book.numbers[0].bound, &before.bound));
+    all_quiet(s);
+}
+
+// The relay connects Anna's call to the thief, who has her own identity and even the number's secret.
+static void stolen_callers_key(struct sim *s)
+{
+    struct stage st = setting(s);
+    bool own = rng_chance(&s->rng, 500);
+    struct person *thief = person_add_thief(s, "Thief", st.relay, own ? st.anna : st.boris);
+    if (!own) // not the thief of Boris's identity, but some stranger
+        thief = (person_crash(thief), enter(s, "Chen", st.relay));
+    else {
+        person_start(thief);
+        user_register(thief);
+        EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, thief));
+    }
+    thief->book.numbers[0] = st.boris->book.numbers[0];
+    thief->book.number_count = 1;
+    struct relay_store *store = relay_memory_store(st.relay->memory);
+    struct relay_store_number row;
+    EXPECT(s, store->number_get(store, thief->book.numbers[0].token_hash, &row) == 0);
+    EXPECT(s, store->number_remove(store, row.token_hash, row.line_id) == 0);
+    sotto_line_key_id(thief->line_key, row.line_id);
+    EXPECT(s, store->number_put(store, &row, 100) == 0);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_WRONG_PEER, 20 * SECOND));
+    EXPECT(s, thief->rang_count == 0 && st.anna->loud_frames == 0);
+    all_quiet(s);
+}
+
+// ---- a relay that lies --------------------------------------------------------------------------------
+
+static uint64_t outcome(struct sim *s, bool noise)
+{
+    struct sim *run = sim_new(s->seed, false);
+    if (noise)
+        hostile_start(run, HOSTILE_NOISE, 1000);
+    struct stage st = setting(run);
+    dial_and_accept(run, &st);
+    EXPECT(run, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(run, user_rekey(st.boris, latest(st.boris)) == 0);
+    sim_run(run, 5 * SECOND);
+    EXPECT(run, user_hold(st.boris, latest(st.boris), true) == 0);
+    sim_run(run, 1 * SECOND);
+    EXPECT(run, user_hold(st.boris, latest(st.boris), false) == 0);
+    sim_run(run, 8 * SECOND);
+    EXPECT(run, person_latest(st.anna)->rekeyed == 1);
+    struct sotto_call_info a = info_of(st.anna, st.call);
+    EXPECT(run, !noise || a.stats.cells_dropped > 20);
+    EXPECT(run, user_hangup(st.anna, st.call) == 0);
+    all_quiet(run);
+    uint64_t trace = fnv64(run->events_trace, &a.words, sizeof a.words);
+    trace = fnv64(trace, &st.anna->loud_frames, sizeof st.anna->loud_frames);
+    trace = fnv64(trace, &st.boris->loud_frames, sizeof st.boris->loud_frames);
+    if (run->failed)
+        sim_fail(s, "%s: %s", noise ? "with noise" : "without noise", run->failure);
+    sim_free(run);
+    watch_reset(s);
+    return trace;
+}
+
+// Replayed, reflected, altered, cut, misaddressed: the same call, to the word and to the frame.
+static void noise(struct sim *s)
+{
+    EXPECT(s, outcome(s, false) == outcome(s, true));
+}
+
+// The relay gives an old first flight out again, to the one it was for and to others.
+static void replayed_dial(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 3 * SECOND);
+    hostile_start(s, HOSTILE_LIES, 1000);
+    sim_run(s, 30 * SECOND);
+    EXPECT(s, st.boris->rang_count == 1 && st.anna->rang_count == 0);
+}
+
+// ---- exchange -----------------------------------------------------------------------------------------
+
+static char code[SOTTO_CODE_TEXT_BYTES]; // that one reads to the other
+
+static struct sotto_number_link unpublished(struct sim *s, struct person *p, const char *label)
+{
+    struct sotto_number_link link;
+    mint(s, p, p, label, &link);
+    sotto_code_generate(code, &p->env);
+    return link;
+}
+
+static bool words_are_there(struct sim *s, void *arg)
+{
+    struct stage *st = arg;
+    (void)s;
+    return st->anna->x_words && st->boris->x_words;
+}
+
+static void exchange(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number_link a = unpublished(s, st.anna, "for Boris"),
+                             b = unpublished(s, st.boris, "for Anna");
+    EXPECT(s, user_exchange(st.anna, code, &a) == 0);
+    sim_run(s, rng_below(&s->rng, 3 * SECOND));
+    for (char *at = code; *at; at++) // as he types what he has heard
+        *at = *at == '-' ? ' ' : (char)toupper((unsigned char)*at);
+    EXPECT(s, user_exchange(st.boris, code, &b) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, words_are_there, &st));
+    // Each hears what the other one reads.
+    EXPECT(s, user_pick(st.anna, st.boris->x_read) == 0);
+    sim_run(s, rng_below(&s->rng, 2 * SECOND));
+    EXPECT(s, !st.anna->x_done && !st.boris->x_done);
+    EXPECT(s, user_pick(st.boris, st.anna->x_read) == 0);
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, st.anna->x_done && st.boris->x_done);
+    EXPECT(s, sotto_fingerprint_equal(&st.anna->x_peer, &st.boris->fp));
+    EXPECT(s, sotto_fingerprint_equal(&st.boris->x_peer, &st.anna->fp));
+    EXPECT(s, memcmp(st.anna->x_peer_link.token, b.token, sizeof b.token) == 0);
+    EXPECT(s, memcmp(st.boris->x_peer_link.token, a.token, sizeof a.token) == 0);
+    // Nobody else can come there any more.
+    EXPECT(s, user_exchange(st.anna, code, &a) == 0);
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, !st.anna->x_done && !st.boris->x_failed);
+    sotto_device_exchange_cancel(st.anna->device, person_now(st.anna));
+    st.anna->x_failed = false;
+    all_quiet(s);
+}
+
+static void exchange_wrong_words(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number_link a = unpublished(s, st.anna, "for Boris"),
+                             b = unpublished(s, st.boris, "for Anna");
+    EXPECT(s, user_exchange(st.anna, code, &a) == 0);
+    EXPECT(s, user_exchange(st.boris, code, &b) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, words_are_there, &st));
+    unsigned wrong = strcmp(st.anna->x_choices[0], st.boris->x_read) == 0 ? 1 : 0;
+    EXPECT(s, user_pick(st.boris, st.anna->x_read) == 0);
+    EXPECT(s, user_pick(st.anna, st.anna->x_choices[wrong]) == 0);
+    sim_run(s, 3 * SECOND);
+    EXPECT(s, st.anna->x_failed && st.boris->x_failed && !st.anna->x_done && !st.boris->x_done);
+    EXPECT(s, st.anna->x_error == SOTTO_EAUTH && st.boris->x_error == SOTTO_EAUTH);
+    all_quiet(s);
+}
+
+// Two of the relay's own in between, one at each place, who know the code.
+static void exchange_in_between(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sim_relay *other = sim_relay_add(s, "other.example");
+    struct person *mallory = enter(s, "Mallory", st.relay), *malvin = enter(s, "Malvin", other);
+    struct sotto_number_link a = unpublished(s, st.anna, "for Boris"),
+                             b = unpublished(s, st.boris, "for Anna"),
+                             m = unpublished(s, mallory, "for Anna, too"),
+                             n = unpublished(s, malvin, "for Boris, too");
+    EXPECT(s, user_exchange(st.anna, code, &a) == 0);
+    EXPECT(s, user_exchange(mallory, code, &m) == 0);
+    EXPECT(s, user_exchange(malvin, code, &n) == 0);
+    st.boris->x_met = st.boris->x_words = st.boris->x_done = st.boris->x_failed = false;
+    EXPECT(s, sotto_device_exchange(st.boris->device, &other->address, code, &b,
+                                    person_now(st.boris)) == 0);
+    person_pump(st.boris);
+    EXPECT(s, sim_until(s, 5 * SECOND, words_are_there, &st));
+    sim_run(s, 1 * SECOND);
+    EXPECT(s, mallory->x_words && malvin->x_words);
+    // Those in between are on the line as well and know both their own words and those they hear.
+    EXPECT(s, user_pick(mallory, st.anna->x_read) == 0);
+    EXPECT(s, user_pick(malvin, st.boris->x_read) == 0);
+    // What Boris hears from Anna is not among his choices, nor hers among what he reads.
+    EXPECT(s, user_pick(st.boris, st.anna->x_read) == -1);
+    EXPECT(s, user_pick(st.anna, st.boris->x_read) == -1);
+    sim_run(s, 200 * SECOND);
+    EXPECT(s, st.anna->x_failed && st.boris->x_failed && !mallory->x_done && !malvin->x_done);
+    all_quiet(s);
+}
+
+static void exchange_alone(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number_link a = unpublished(s, st.anna, "for Boris");
+    EXPECT(s, user_exchange(st.anna, code, &a) == 0);
+    sim_run(s, 590 * SECOND);
+    EXPECT(s, !st.anna->x_failed);
+    sim_run(s, 20 * SECOND);
+    EXPECT(s, st.anna->x_failed && st.anna->x_error == SOTTO_ETIMEOUT);
+    all_quiet(s);
+}
+
 const struct scenario SCENARIOS[] = {
     { "normal", "one calls, the other accepts, both hear each other, one hangs up", normal_call },
+    { "declined", "the callee declines", declined },
+    { "no-answer", "nobody answers for a minute", no_answer },
+    { "cancelled", "the caller gives up, at any moment", cancelled },
+    { "offline", "no device of the line is connected", offline },
+    { "busy", "three calls already: the fourth hears that it is busy", busy },
+    { "mute", "who is mute is not heard, and his cells flow on", mute },
+    { "hold", "a held call is silent on both sides", hold },
+    { "glare", "both dial each other, at any offset: one call goes on", glare },
+    { "glare-one-number", "both dial, one number is revoked: the other call rings", glare_with_one_number },
+    { "outage", "the network fails for less than 30 s: the call goes on", outage },
+    { "lost", "the network fails for longer: the call ends on both sides", lost },
+    { "vanished", "the other device dies", vanished },
+    { "relay-restarts", "the relay crashes: the call ends, the numbers remain", relay_restarts },
+    { "waiting", "a second call comes and is taken: the first is held", waiting },
+    { "rekey", "several re-keys, asked for by either side, under loss", rekey },
+    { "rekey-outage", "the network fails during a re-key", rekey_outage },
+    { "leaked", "a bound number in other hands never rings, and its owner is told", leaked },
+    { "rebound", "a number is bound anew: only the new key gets in, not verified", rebound },
+    { "first-use-race", "two dial with one fresh number: one is bound", first_use_race },
+    { "terms", "one call, expired, used up: refused by relay and device", terms },
+    { "one-call", "two calls at once on a number for one call", one_call },
+    { "suites", "a callee that takes only CNSA 2.0 refuses the hybrid", suites },
+    { "storage", "a book that cannot be written lets nobody in", storage },
+    { "words-differ", "words that differ end the call on both sides", words_differ },
+    { "clocks", "clocks jump", clocks },
+    { "stolen-own-key", "a stolen own key does not impersonate others to its owner", stolen_own_key },
+    { "stolen-callers-key", "the relay connects somebody else: refused", stolen_callers_key },
+    { "noise", "replays, reflections, alterations change nothing", noise },
+    { "replayed-dial", "an old first flight, given out again, does not ring", replayed_dial },
+    { "exchange", "two swap numbers by a spoken code", exchange },
+    { "exchange-wrong-words", "a wrong pick ends it on both sides", exchange_wrong_words },
+    { "exchange-in-between", "somebody in between is found out by the words", exchange_in_between },
+    { "exchange-alone", "nobody comes for ten minutes", exchange_alone },
 };
 const size_t SCENARIO_COUNT = sizeof SCENARIOS / sizeof SCENARIOS[0];
