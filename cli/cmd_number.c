@@ -291,14 +291,16 @@ static int revoke_number(struct cli *cli, struct store *s, struct store_number *
     if (error != SOTTO_OK) {
         return output_fail_error(&cli->out, error, "the number");
     }
+    // Said before the relay is tried, which may take a while.
+    output_say(&cli->out, "%s's number is revoked: your devices refuse it from now on.\n",
+               n->number.label);
+    fflush(stdout);
     struct relay_visit visit;
     relay_sync(cli, s, &visit);
     error = store_number_get(s, n->number.token_hash, n);
     if (error != SOTTO_OK) {
         return output_fail_error(&cli->out, error, "the number");
     }
-    output_say(&cli->out, "%s's number is revoked: your devices refuse it from now on.\n",
-               n->number.label);
     if (n->pending != STORE_PENDING_NONE) {
         // Not a failure: nobody gets through. So it is said beside the result.
         output_note(&cli->out,

@@ -96,6 +96,10 @@ static int open_runner(struct cli *cli, struct store *s, struct visit *v)
 // For an answer that did not come: the link knows more than "no answer in time".
 static void conclude_unanswered(struct visit *v, struct relay_visit *out, int error)
 {
+    if (runner_signal(v->runner) != 0) {
+        conclude(out, CLI_INTERRUPTED, "interrupted");
+        return;
+    }
     const char *link = runner_link_error(v->runner);
     conclude(out, CLI_RELAY, link[0] != 0 ? link : relay_code_text(error));
 }

@@ -40,6 +40,9 @@ out_has "$fingerprint"
 setsid -w "$SOTTO" id --passphrase-file - <"$T/pass" >"$T/out" || fail "passphrase on standard input"
 out_has "$fingerprint"
 
+setsid -w "$SOTTO" id --passphrase-file /dev/fd/7 7<"$T/pass" >"$T/out" || fail "a descriptor"
+out_has "$fingerprint"
+
 run 4 passphrase --passphrase-file "$T/other" --new-passphrase-file "$T/other"
 run 4 passphrase --passphrase-file "$T/pass" --new-passphrase-file "$T/short"
 run 0 passphrase --passphrase-file "$T/pass" --new-passphrase-file "$T/other" --json
