@@ -174,6 +174,26 @@ static void an_emptied_queue_gives_memory_back(void **state)
     queue_clear(&q);
 }
 
+// Moving is only worth it when half of the buffer becomes free: otherwise a nearly full queue would
+// move all of itself for each small block.
+static void a_nearly_full_queue_does_not_move_each_time(void **state)
+{
+    (void)state;
+    struct test_env t;
+    struct queue q;
+    static const uint8_t block[60];
+    test_env_init(&t, 1);
+    queue_init(&q, 1000, &t.env);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(queue_push(&q, block, sizeof block), 0);
+    }
+    assert_int_equal(q.cap, 256);
+    queue_pop(&q);
+    assert_int_equal(queue_push(&q, block, sizeof block), 0);
+    assert_int_equal(q.cap, 512);
+    queue_clear(&q);
+}
+
 static void what_leaves_is_wiped(void **state)
 {
     (void)state;
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(the_limit_drops_the_oldest),
         cmocka_unit_test(it_behaves_like_a_list),
         cmocka_unit_test(an_emptied_queue_gives_memory_back),
+        cmocka_unit_test(a_nearly_full_queue_does_not_move_each_time),
         cmocka_unit_test(what_leaves_is_wiped),
         cmocka_unit_test(lack_of_memory_changes_nothing),
     };
