@@ -4,10 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -273,6 +275,49 @@ static void test_full_disk(void **state)
     relay_sqlite_close(db);
 }
 
+// On a file system of its own that is really full. Needs to be allowed to mount one.
+static int fill_small_disk(void)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", directory, "tmpfs", 0, "size=512k") != 0)
+        return 77;
+    struct relay_sqlite *db = open_store();
+    struct relay_store *s = relay_sqlite_store(db);
+    contract_invites_and_lines(s, add, db);
+    struct relay_store_number n = contract_number(1, 1);
+    uint32_t stored = 0;
+    int rc = 0;
+    while (rc == 0 && stored < 100000) {
+        memcpy(n.token_hash + 4, &stored, sizeof stored);
+        rc = s->number_put(s, &n, 1000000);
+        stored += rc == 0;
+    }
+    assert_int_equal(rc, SOTTO_EFULL);
+    relay_sqlite_close(db);
+    db = open_store();
+    struct relay_sqlite_stats stats;
+    assert_int_equal(relay_sqlite_stats(db, 1, &stats), 0);
+    assert_int_equal(stats.numbers, stored);
+    assert_int_equal(relay_sqlite_check(db), 0);
+    relay_sqlite_close(db);
+    return 0;
+}
+
+static void test_really_full_disk(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(fill_small_disk());
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 // Writes numbers 0, 1, 2 ... and reports each that was reported as done to it.
 static void write_until_killed(int report)
 {
@@ -352,6 +397,7 @@ int main(void)
         T(test_newer_and_foreign_files),
         T(test_two_at_once),
         T(test_full_disk),
+        T(test_really_full_disk),
         T(test_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
