@@ -326,7 +326,7 @@ static int meet(struct exchange *x, bool made_here)
     int err = sotto_device_exchange(runner_device(x->runner), &x->place, x->code, &x->ours.link,
                                     runner_now());
     if (err == SOTTO_EPARSE) {
-        return output_fail(out_of(x), CLI_USAGE, "It looks like this: 7-harbour-violet",
+        return output_fail(out_of(x), CLI_USAGE, "It looks like this: 7-harbor-velvet",
                            "\"%s\" is not a code", x->code);
     }
     if (err != 0) {
