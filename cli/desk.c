@@ -444,6 +444,7 @@ static int open_runner(struct desk *d, char error[RUNNER_ERROR_BYTES])
         .on_pause = on_pause,
         .user = d,
         .ring = d->opt.ring,
+        .hasty = d->opt.quiet_line,
         .suite = d->opt.suite,
         .mic = d->opt.mic,
         .speaker = d->opt.speaker,

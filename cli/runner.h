@@ -47,7 +47,8 @@ struct runner_options {
     void (*on_pause)(void *user);
     void *user;
 
-    bool ring; // be rung: log in at home and stay; links are tried for ever
+    bool ring; // be rung: log in at home and stay; that link is tried for ever
+    bool hasty; // no link is: somebody waits in front of the command
     enum sotto_suite suite;
     const char *mic;     // see audio.h; NULL: silence
     const char *speaker; // see audio.h; NULL: none

@@ -52,7 +52,7 @@ static void on_down(struct net_client *c, enum net_reason reason, const char *de
     l->open = false;
     remember(r, reason, detail);
     // Somebody waits in front of a command, so it gives up at once; a line that rings does not.
-    bool persist = again && (l->home || l->was_open);
+    bool persist = again && ((l->home && !r->opt.hasty) || l->was_open);
     l->given_up = !persist;
     sotto_device_link_down(r->device, l->index, persist, runner_now());
     if (r->opt.on_link != NULL) {
