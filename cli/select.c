@@ -79,8 +79,13 @@ static int score_number(const char *word, const struct store_number *n, int64_t 
         return 100;
     }
     int fit = (int)fit_label(word, n->number.label);
-    bool usable = sotto_number_check(&n->number, now) == SOTTO_OK;
-    return fit == 0 ? 0 : fit * 2 + (usable ? 1 : 0);
+    if (fit == 0) {
+        return 0;
+    }
+    if (sotto_number_check(&n->number, now) == SOTTO_OK) {
+        return fit * 4 + 2;
+    }
+    return fit * 4 + (n->number.state == SOTTO_NUMBER_REVOKED ? 0 : 1);
 }
 
 int select_number(struct cli *cli, struct store *s, const char *word, struct store_number *out)
@@ -94,10 +99,16 @@ int select_number(struct cli *cli, struct store *s, const char *word, struct sto
     struct best b = {0};
     int64_t now = cli_now().unix_s;
     for (size_t i = 0; i < count; i++) {
+        int score = score_number(word, &list[i], now);
+        // Of several that were for the same person the newest is meant, which comes first.
+        if (b.ties > 0 && score == b.score &&
+            strcmp(list[i].number.label, list[b.index].number.label) == 0) {
+            continue;
+        }
         char shown[SOTTO_NAME_MAX_BYTES + NUMBER_ID_BYTES + 4], id[NUMBER_ID_BYTES];
         number_id(list[i].number.token_hash, id);
         snprintf(shown, sizeof shown, "%s (%s)", list[i].number.label, id);
-        offer(&b, score_number(word, &list[i], now), i, shown);
+        offer(&b, score, i, shown);
     }
     int code = conclude(cli, &b, "number", "`sotto number list` shows them.", word);
     if (code == CLI_OK) {

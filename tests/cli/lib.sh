@@ -8,6 +8,7 @@ unset SOTTO_STORE SOTTO_PASSPHRASE_FILE XDG_DATA_HOME NO_COLOR
 export HOME="$T" LC_ALL=C.UTF-8 TERM=xterm-256color TZ=UTC
 
 cleanup() {
+    [ -z "${LISTEN_PID:-}" ] || kill "$LISTEN_PID" 2>/dev/null
     [ -z "$RELAY_PID" ] || kill "$RELAY_PID" 2>/dev/null
     [ -z "$RELAY_PID" ] || wait "$RELAY_PID" 2>/dev/null
     rm -rf "$T"
