@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 // A cell that leaves this much later than its tick is counted.
-#define LATE_NS (1 * SOTTO_NS_PER_MS)
+#define LATE_NS           (1 * SOTTO_NS_PER_MS)
+#define CLOSING_TURNS_MAX 1000 // of the loop, until all handles are closed
 
 struct sotto_now runner_now(void)
 {
@@ -216,10 +217,6 @@ static void drain(struct runner *r)
     if (r->quitting && sotto_device_idle(r->device)) {
         r->stopped = true;
     }
-    // The loop must not go to sleep over what it was run for.
-    if (r->stopped || (r->done != NULL && r->done(r->done_user))) {
-        uv_stop(&r->loop);
-    }
     arm(r);
     r->draining = false;
 }
@@ -239,7 +236,12 @@ static void on_timer(uv_poll_t *handle, int status, int events)
 
 static void on_prepare(uv_prepare_t *handle)
 {
-    drain(handle->data);
+    struct runner *r = handle->data;
+    drain(r);
+    // The loop must not go to sleep over what it was run for.
+    if (r->stopped || (r->done != NULL && r->done(r->done_user))) {
+        uv_stop(&r->loop);
+    }
 }
 
 static void on_wake(uv_async_t *handle)
@@ -326,8 +328,7 @@ int runner_run(struct runner *r)
 {
     while (!r->stopped && uv_run(&r->loop, UV_RUN_DEFAULT) != 0) {
     }
-    // What was said last (CLOSE) is still on its way to the socket.
-    send_messages(r);
+    drain(r); // what was said last, CLOSE for one
     return 0;
 }
 
@@ -338,9 +339,11 @@ int runner_until(struct runner *r, bool (*done)(void *user), void *user, unsigne
     r->done = done;
     r->done_user = user;
     uv_timer_start(&r->limit, on_limit, timeout_ms, 0);
+    drain(r); // what was asked before goes out, even if there is nothing to wait for
     while (!done(user) && !r->limit_hit && !r->stopped && r->signum == signum) {
         uv_run(&r->loop, UV_RUN_ONCE);
     }
+    drain(r);
     uv_timer_stop(&r->limit);
     r->done = NULL;
     if (done(user)) {
@@ -459,8 +462,11 @@ static void free_loop(struct runner *r)
     // The clients' own handles close by themselves; nothing else may be in the loop by now, but
     // for what a command has put there.
     uv_walk(&r->loop, close_handle, NULL);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
-    int err = uv_loop_close(&r->loop);
+    int err = UV_EBUSY;
+    for (int turn = 0; err == UV_EBUSY && turn < CLOSING_TURNS_MAX; turn++) {
+        uv_run(&r->loop, UV_RUN_ONCE);
+        err = uv_loop_close(&r->loop);
+    }
     assert(err == 0);
     (void)err;
     close(r->timer_fd);
