@@ -128,7 +128,7 @@ struct online_line *line_find(struct relay_engine *e, const uint8_t line_id[LINK
 struct relay_conn *line_ringing(const struct online_line *line)
 {
     for (size_t i = line->conn_count; i > 0; i--)
-        if (line->conns[i - 1]->rings && !line->conns[i - 1]->doomed)
+        if (line->conns[i - 1]->rings)
             return line->conns[i - 1];
     return NULL;
 }

@@ -193,6 +193,8 @@ static void test_newest_device_rings(void **state)
     rig_expect(first, LINK_REPLACED);
     assert_true(rig_quiet(mute));
     rig_call(caller, 2, second, 1);
+    rig_login(&rig, 4, 0, 0); // newer, but does not ring
+    assert_true(rig_quiet(second));
     rig_drop(second);
     rig_call(caller, 4, first, 1); // rings again
     struct link_message m = rig_login_message(first, 0, RIG_ORIGIN, 0);
