@@ -543,7 +543,8 @@ int sotto_device_words_compared(struct sotto_device *d, uint32_t id, bool match,
     struct sotto_fingerprint peer;
     if (!c)
         return SOTTO_ENOTFOUND;
-    if (!call_live(c) || sotto_session_state(c->session) != SOTTO_SESSION_CONFIRMED ||
+    if (!call_live(c) || !c->session ||
+        sotto_session_state(c->session) != SOTTO_SESSION_CONFIRMED ||
         !sotto_session_peer(c->session, &peer))
         return SOTTO_ESTATE;
     int error = d->cfg.book.set_verified(d->cfg.book.user, &peer, match, now.unix_s);

@@ -97,12 +97,6 @@ static bool ends_as(struct person *p, enum sotto_end end, sotto_ns within)
     return sim_until(p->sim, within, state_is, &w);
 }
 
-static bool call_ends_as(struct person *p, uint32_t call, enum sotto_end end, sotto_ns within)
-{
-    struct wait w = { .p = p, .state = SOTTO_CALL_ENDED, .end = end, .call = call };
-    return sim_until(p->sim, within, state_is, &w);
-}
-
 struct hearing {
     struct person *a, *b;
     sotto_ns since;
