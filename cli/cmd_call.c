@@ -7,6 +7,7 @@
 #include "target.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 struct call_options {
@@ -61,6 +62,23 @@ static enum cli_exit make_call(struct cli *cli, struct store *s, const struct ca
     return code;
 }
 
+// "-": from standard input, so that a link is not seen in the list of processes.
+static enum cli_exit find(struct store *s, const char *word, struct target *out,
+                          char why[TARGET_WHY_BYTES], const char **hint)
+{
+    char line[SOTTO_LINK_MAX_BYTES] = "";
+    if (strcmp(word, "-") != 0) {
+        return target_find(s, word, out, why, hint);
+    }
+    if (fgets(line, sizeof(line), stdin) == NULL) {
+        line[0] = '\0';
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    enum cli_exit code = target_find(s, line, out, why, hint);
+    sotto_wipe(line, sizeof(line));
+    return code;
+}
+
 static int run(struct cli *cli, const void *values, int argc, char **argv)
 {
     (void)argc;
@@ -73,7 +91,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
     char why[TARGET_WHY_BYTES];
     const char *hint;
     struct target target;
-    code = (int)target_find(s, argv[0], &target, why, &hint);
+    code = (int)find(s, argv[0], &target, why, &hint);
     if (code != CLI_OK) {
         output_fail(&cli->out, (enum cli_exit)code, hint, "%s", why);
     } else {
@@ -89,7 +107,7 @@ const struct command cmd_call = {
     .args = "CONTACT|LINK",
     .summary = "Call somebody",
     .details = "CONTACT is a label, or the beginning of one. A number's link in quotes will do "
-               "too.\n\n"
+               "too, or - for a link on standard input.\n\n"
                "Keys in the call: m mutes, o holds, w shows the words to compare, h hangs up; a "
                "and d answer and decline a second call.",
     .options = options,

@@ -93,6 +93,10 @@ enum cli_exit target_find(struct store *s, const char *text, struct target *out,
                           char why[TARGET_WHY_BYTES], const char **hint)
 {
     *hint = NULL;
+    if (text[0] == '\0') {
+        snprintf(why, TARGET_WHY_BYTES, "whom? a label or a link is needed");
+        return CLI_USAGE;
+    }
     if (looks_like_link(text)) {
         return from_link(s, text, out, why, hint);
     }

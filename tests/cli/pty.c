@@ -116,6 +116,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "pty DIALOG COMMAND [ARGUMENTS]\n");
         return 125;
     }
+    setvbuf(stdout, NULL, _IONBF, 0); // a test may look at it while the command runs
     int fd;
     const struct winsize size = {.ws_row = 40, .ws_col = 120};
     pid_t child = forkpty(&fd, NULL, NULL, &size);
