@@ -145,7 +145,12 @@ static void meddle(struct fuzz *f)
     static const int failures[] = {0, SOTTO_EFULL, SOTTO_EIO};
     uint8_t what = byte(f);
     struct relay_stats stats;
-    if (what < 96)
+    if (what < 16)
+        relay_memory_defer(f->rig.store, what % 2 == 0);
+    else if (what < 64)
+        while (rig_stored(&f->rig) && what % 4 != 0)
+            ;
+    else if (what < 96)
         relay_memory_fail(f->rig.store, failures[what % 3]);
     else if (what < 160)
         relay_engine_drop_line(f->rig.engine, rig_line_id(what % 2), f->rig.now);

@@ -36,6 +36,7 @@ void relay_conn_closed(struct relay_engine *e, struct relay_conn *c, struct sott
 void conn_forget(struct relay_engine *e, struct relay_conn *c, struct sotto_now now)
 {
     circuit_detach_all(e, c, now);
+    write_forget_all(e, c);
     line_leave(e, c);
     timers_cancel(&e->timers, &c->timer);
     timers_release(&e->timers);

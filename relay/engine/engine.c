@@ -59,6 +59,10 @@ static int tables_init(struct relay_engine *e)
         rc = limiter_init(&e->addresses, e->env);
     if (rc == 0)
         rc = limiter_init(&e->numbers, e->env);
+    if (rc == 0) {
+        e->writes = engine_alloc(e, RELAY_WRITES_PENDING_MAX * sizeof *e->writes);
+        rc = e->writes == NULL ? SOTTO_ENOMEM : 0;
+    }
     return rc;
 }
 
@@ -108,6 +112,8 @@ void relay_engine_free(struct relay_engine *e)
         list_remove(&c->all);
         engine_free(e, c);
     }
+    if (e->writes != NULL)
+        engine_free(e, e->writes);
     limiter_deinit(&e->numbers);
     limiter_deinit(&e->addresses);
     map_deinit(&e->by_place);

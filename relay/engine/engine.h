@@ -28,8 +28,10 @@ struct relay_conn; // one device's connection
 #define RELAY_LOGIN_FAILURES_MAX      3    // refused LOGINs, then the connection ends
 #define RELAY_MESSAGES_BURST          2048 // one connection's; beyond: it ends, LIMIT
 #define RELAY_MESSAGES_PER_S          64
-#define RELAY_WRITES_PER_LINE_PER_S   16 // changes of numbers; burst: numbers_per_line
-#define RELAY_UNKNOWN_TOKEN_COST      4  // dials that one at an unusable number counts
+#define RELAY_WRITES_PER_LINE_PER_S   16   // changes of numbers; burst: numbers_per_line
+#define RELAY_WRITES_PENDING_MAX      1024 // under way in the store; further ones: LIMIT
+#define RELAY_WRITES_PER_CONN_MAX     128  // of them one connection's
+#define RELAY_UNKNOWN_TOKEN_COST      4    // dials that one at an unusable number counts
 #define RELAY_ORIGINS_MAX             8
 
 struct relay_limits {                          // token buckets; 0 means the default
@@ -85,6 +87,10 @@ void relay_conn_datagram(struct relay_engine *e, struct relay_conn *c, const uin
                          size_t len, struct sotto_now now);
 // The connection is gone; `c` is freed. Its circuits wait RELAY_CIRCUIT_GRACE_NS for a RESUME.
 void relay_conn_closed(struct relay_engine *e, struct relay_conn *c, struct sotto_now now);
+
+// The result of a write that the store answered with SOTTO_EAGAIN; each job once. Not to be called
+// from inside the store's functions.
+void relay_engine_stored(struct relay_engine *e, uint64_t job, int result, struct sotto_now now);
 
 // When handle_expiry wants to be called next; SOTTO_NEVER.
 sotto_ns relay_engine_expiry(const struct relay_engine *e);

@@ -69,6 +69,21 @@ struct online_line {
     struct bucket writes;
 };
 
+enum write_kind {
+    WRITE_FREE,
+    WRITE_REGISTER,
+    WRITE_PUT,
+    WRITE_REMOVE
+};
+
+// A request that waits for the store.
+struct pending_write {
+    struct relay_conn *conn; // NULL: gone meanwhile
+    uint32_t request;
+    uint32_t generation; // tells this use of the slot from earlier ones
+    enum write_kind kind;
+};
+
 struct relay_conn {
     struct list all;
     void *user;
@@ -83,6 +98,7 @@ struct relay_conn {
     struct online_line *line; // NULL: not logged in
     struct timer timer;
     struct bucket messages;
+    uint32_t writes;       // pending
     uint32_t next_circuit; // odd
     uint32_t circuit_ids[RELAY_CIRCUITS_PER_CONN_MAX];
     struct circuit_side *sides[RELAY_CIRCUITS_PER_CONN_MAX]; // NULL: the slot is free
@@ -98,8 +114,9 @@ struct relay_engine {
     struct map tickets;  // circuit_side by ticket
     struct map by_place; // place by name
     struct timers timers;
-    struct limiter addresses; // enum address_bucket
-    struct limiter numbers;   // bucket 0: dials
+    struct limiter addresses;     // enum address_bucket
+    struct limiter numbers;       // bucket 0: dials
+    struct pending_write *writes; // RELAY_WRITES_PENDING_MAX of them
     struct relay_stats stats;
 };
 
@@ -149,7 +166,21 @@ struct online_line *line_find(struct relay_engine *e, const uint8_t line_id[LINK
 // The connection that gets INCOMING: the one that logged in last of those that ring. NULL: none.
 struct relay_conn *line_ringing(const struct online_line *line);
 
+enum link_code line_register_code(int rc);
+
+// ---- write.c: changes of what is stored
+
+// Takes a slot for what the store is to be asked next. SOTTO_ELIMIT.
+int write_begin(struct relay_engine *e, struct relay_conn *c, uint32_t request,
+                enum write_kind kind);
+// The store's answer to that: tells the device, or goes on waiting.
+void write_end(struct relay_engine *e, int rc);
+// The connection ends: nobody waits for its writes any more.
+void write_forget_all(struct relay_engine *e, struct relay_conn *c);
+
 // ---- number.c
+
+enum link_code number_put_code(int rc);
 
 void number_put(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                 struct sotto_now now);

@@ -48,7 +48,7 @@ static bool may_register(struct relay_engine *e, const struct relay_conn *c, str
                         e->config.limits.registers_per_address_per_minute, now.mono_ns);
 }
 
-static enum link_code register_code(int rc)
+enum link_code line_register_code(int rc)
 {
     switch (rc) {
     case 0:
@@ -70,7 +70,7 @@ static bool is_there_already(struct relay_engine *e, const struct relay_store_li
            present.key_len == line->key_len && memcmp(present.key, line->key, line->key_len) == 0;
 }
 
-static enum link_code register_line(struct relay_engine *e, const struct relay_conn *c,
+static enum link_code may_make_line(struct relay_engine *e, const struct relay_conn *c,
                                     const struct link_message *m, struct sotto_now now)
 {
     if (e->stopping)
@@ -79,25 +79,26 @@ static enum link_code register_line(struct relay_engine *e, const struct relay_c
         return LINK_CODE_LIMIT;
     if (!signature_ok(e, register_tbs, c, m, m->key, m->key_len))
         return LINK_CODE_DENIED;
-    struct relay_store_line line = {.key_len = m->key_len, .created_unix_s = now.unix_s};
-    memcpy(line.key, m->key, m->key_len);
-    sotto_line_id_from_public(m->key, m->key_len, line.line_id);
-    if (is_there_already(e, &line))
-        return LINK_CODE_NONE;
-    return register_code(
-        e->config.store->line_register(e->config.store, m->invite, &line, now.unix_s));
+    return LINK_CODE_NONE;
 }
 
 void line_register(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                    struct sotto_now now)
 {
-    enum link_code code = register_line(e, c, m, now);
+    enum link_code code = may_make_line(e, c, m, now);
+    if (code == LINK_CODE_NONE && write_begin(e, c, m->request, WRITE_REGISTER) != 0)
+        code = LINK_CODE_LIMIT;
     if (code != LINK_CODE_NONE) {
         conn_send_failed(e, c, m->request, code);
         return;
     }
-    e->stats.registers++;
-    conn_send_ok(e, c, m->request);
+    struct relay_store_line line = {.key_len = m->key_len, .created_unix_s = now.unix_s};
+    memcpy(line.key, m->key, m->key_len);
+    sotto_line_id_from_public(m->key, m->key_len, line.line_id);
+    struct relay_store *store = e->config.store;
+    write_end(e, is_there_already(e, &line)
+                     ? 0
+                     : store->line_register(store, m->invite, &line, now.unix_s));
 }
 
 void line_invite_check(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
@@ -113,7 +114,7 @@ void line_invite_check(struct relay_engine *e, struct relay_conn *c, const struc
     }
     int rc = e->config.store->invite_check(e->config.store, m->invite, now.unix_s);
     if (rc != 0) {
-        conn_send_failed(e, c, m->request, register_code(rc));
+        conn_send_failed(e, c, m->request, line_register_code(rc));
         return;
     }
     conn_send_ok(e, c, m->request);

@@ -23,7 +23,19 @@ static enum link_code allowed(const struct relay_engine *e, const struct relay_c
     return LINK_CODE_NONE;
 }
 
-static enum link_code put_code(int rc)
+// True: the store is to be asked. False: the device has its answer.
+static bool begin(struct relay_engine *e, struct relay_conn *c, uint32_t request,
+                  enum write_kind kind, struct sotto_now now)
+{
+    enum link_code code = allowed(e, c, now);
+    if (code == LINK_CODE_NONE && write_begin(e, c, request, kind) != 0)
+        code = LINK_CODE_LIMIT;
+    if (code != LINK_CODE_NONE)
+        conn_send_failed(e, c, request, code);
+    return code == LINK_CODE_NONE;
+}
+
+enum link_code number_put_code(int rc)
 {
     switch (rc) {
     case 0:
@@ -39,15 +51,6 @@ static enum link_code put_code(int rc)
     }
 }
 
-static void answer(struct relay_engine *e, struct relay_conn *c, uint32_t request,
-                   enum link_code code)
-{
-    if (code == LINK_CODE_NONE)
-        conn_send_ok(e, c, request);
-    else
-        conn_send_failed(e, c, request, code);
-}
-
 void number_put(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                 struct sotto_now now)
 {
@@ -55,27 +58,21 @@ void number_put(struct relay_engine *e, struct relay_conn *c, const struct link_
         conn_protocol_error(e, c, m->request);
         return;
     }
-    enum link_code code = allowed(e, c, now);
-    if (code == LINK_CODE_NONE) {
-        struct relay_store_number n = {.expires_unix_s = (int64_t)m->expires_unix_s,
-                                       .calls_left = m->calls_left};
-        memcpy(n.token_hash, m->token_hash, sizeof n.token_hash);
-        memcpy(n.line_id, c->line->line_id, sizeof n.line_id);
-        code = put_code(
-            e->config.store->number_put(e->config.store, &n, e->config.limits.numbers_per_line));
-    }
-    answer(e, c, m->request, code);
+    if (!begin(e, c, m->request, WRITE_PUT, now))
+        return;
+    struct relay_store *store = e->config.store;
+    struct relay_store_number n = {.expires_unix_s = (int64_t)m->expires_unix_s,
+                                   .calls_left = m->calls_left};
+    memcpy(n.token_hash, m->token_hash, sizeof n.token_hash);
+    memcpy(n.line_id, c->line->line_id, sizeof n.line_id);
+    write_end(e, store->number_put(store, &n, e->config.limits.numbers_per_line));
 }
 
-// Idempotent; and whether another line has that number is nobody's business: OK in each case.
 void number_remove(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                    struct sotto_now now)
 {
-    enum link_code code = allowed(e, c, now);
-    if (code == LINK_CODE_NONE) {
-        int rc = e->config.store->number_remove(e->config.store, m->token_hash, c->line->line_id);
-        if (rc != 0 && rc != SOTTO_ENOTFOUND)
-            code = LINK_CODE_STORAGE;
-    }
-    answer(e, c, m->request, code);
+    if (!begin(e, c, m->request, WRITE_REMOVE, now))
+        return;
+    struct relay_store *store = e->config.store;
+    write_end(e, store->number_remove(store, m->token_hash, c->line->line_id));
 }

@@ -23,7 +23,12 @@ struct relay_store_number {
 };
 
 // All return 0 or: SOTTO_ENOTFOUND, SOTTO_EEXIST, SOTTO_EFULL (disk full), SOTTO_EIO, SOTTO_ELIMIT.
+//
+// A write (line_register, number_put, number_remove) may instead return SOTTO_EAGAIN: it is under
+// way, its arguments were copied, and its result comes later through relay_engine_stored with the
+// `job` that the engine set before the call. So a slow disk holds nobody's voice up.
 struct relay_store {
+    uint64_t job;
     // Consumes the invitation and makes the line in one transaction.
     // ENOTFOUND: invitation unknown, used or expired. EEXIST: the line is there already: if it is
     // the same key the engine treats it as done (a device that crashed before it heard the OK).

@@ -15,10 +15,17 @@ struct table {
     size_t count, capacity, size;
 };
 
+struct result {
+    uint64_t job;
+    int rc;
+};
+
 struct relay_memory {
     struct relay_store store; // first: the engine holds a pointer to it
     const struct sotto_env *env;
     struct table invites, lines, numbers;
+    struct table results; // deferred
+    bool defer;
     int failure;
     uint64_t calls;
 };
@@ -69,6 +76,15 @@ static int call(struct relay_memory *s)
     return s->failure;
 }
 
+// The result of a write: now, or later.
+static int written(struct relay_memory *s, int rc)
+{
+    if (!s->defer)
+        return rc;
+    struct result result = {.job = s->store.job, .rc = rc};
+    return add(s, &s->results, &result) == 0 ? SOTTO_EAGAIN : rc;
+}
+
 static int invite_usable(const struct relay_memory *s, const uint8_t *invite, int64_t now_unix_s,
                          struct invite **out)
 {
@@ -94,7 +110,7 @@ static int line_register(struct relay_store *store, const uint8_t invite[LINK_IN
         rc = add(s, &s->lines, line);
     if (rc == 0)
         found->used = true;
-    return rc;
+    return written(s, rc);
 }
 
 static int line_get(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
@@ -130,13 +146,8 @@ static size_t numbers_of(const struct relay_memory *s, const uint8_t *line_id)
     return count;
 }
 
-static int number_put(struct relay_store *store, const struct relay_store_number *n,
-                      uint32_t numbers_max)
+static int put(struct relay_memory *s, const struct relay_store_number *n, uint32_t numbers_max)
 {
-    struct relay_memory *s = memory_of(store);
-    int rc = call(s);
-    if (rc != 0)
-        return rc;
     if (find(&s->lines, n->line_id, LINK_LINE_ID_BYTES) == NULL)
         return SOTTO_ENOTFOUND;
     struct relay_store_number *present = find(&s->numbers, n->token_hash, LINK_TOKEN_HASH_BYTES);
@@ -151,18 +162,26 @@ static int number_put(struct relay_store *store, const struct relay_store_number
     return add(s, &s->numbers, n);
 }
 
+static int number_put(struct relay_store *store, const struct relay_store_number *n,
+                      uint32_t numbers_max)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    return written(s, rc != 0 ? rc : put(s, n, numbers_max));
+}
+
 static int number_remove(struct relay_store *store, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
                          const uint8_t line_id[LINK_LINE_ID_BYTES])
 {
     struct relay_memory *s = memory_of(store);
     int rc = call(s);
     if (rc != 0)
-        return rc;
+        return written(s, rc);
     struct relay_store_number *n = find(&s->numbers, token_hash, LINK_TOKEN_HASH_BYTES);
     if (n == NULL || memcmp(n->line_id, line_id, LINK_LINE_ID_BYTES) != 0)
-        return SOTTO_ENOTFOUND;
+        return written(s, SOTTO_ENOTFOUND);
     drop(&s->numbers, n);
-    return 0;
+    return written(s, 0);
 }
 
 static int number_get(struct relay_store *store, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
@@ -195,6 +214,7 @@ int relay_memory_new(struct relay_memory **out, const struct sotto_env *env)
         .invites = {.size = sizeof(struct invite)},
         .lines = {.size = sizeof(struct relay_store_line)},
         .numbers = {.size = sizeof(struct relay_store_number)},
+        .results = {.size = sizeof(struct result)},
     };
     *out = s;
     return 0;
@@ -205,7 +225,7 @@ void relay_memory_free(struct relay_memory *s)
     if (s == NULL)
         return;
     const struct sotto_env *env = s->env;
-    struct table *tables[] = {&s->invites, &s->lines, &s->numbers};
+    struct table *tables[] = {&s->invites, &s->lines, &s->numbers, &s->results};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (tables[i]->items != NULL)
             env->realloc(tables[i]->items, 0, env->user);
@@ -244,6 +264,25 @@ int relay_memory_line_remove(struct relay_memory *s, const uint8_t line_id[LINK_
 void relay_memory_fail(struct relay_memory *s, int error)
 {
     s->failure = error;
+}
+
+void relay_memory_defer(struct relay_memory *s, bool on)
+{
+    s->defer = on;
+}
+
+bool relay_memory_take(struct relay_memory *s, uint64_t *job, int *result)
+{
+    struct table *t = &s->results;
+    if (t->count == 0)
+        return false;
+    struct result first;
+    memcpy(&first, item(t, 0), sizeof first);
+    t->count--;
+    memmove(item(t, 0), item(t, 1), t->count * t->size);
+    *job = first.job;
+    *result = first.rc;
+    return true;
 }
 
 uint64_t relay_memory_calls(const struct relay_memory *s)

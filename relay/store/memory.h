@@ -19,6 +19,10 @@ int relay_memory_invite_add(struct relay_memory *s, const uint8_t invite[LINK_IN
 int relay_memory_line_remove(struct relay_memory *s, const uint8_t line_id[LINK_LINE_ID_BYTES]);
 // Every call fails with this from now on (a full or broken disk); 0 ends it.
 void relay_memory_fail(struct relay_memory *s, int error);
+// Writes are done at once but answered SOTTO_EAGAIN; their results are fetched one by one, the
+// oldest first, by relay_memory_take (false: none), and given to relay_engine_stored.
+void relay_memory_defer(struct relay_memory *s, bool on);
+bool relay_memory_take(struct relay_memory *s, uint64_t *job, int *result);
 // Calls so far, of any kind: what a request cost is no secret to a test.
 uint64_t relay_memory_calls(const struct relay_memory *s);
 

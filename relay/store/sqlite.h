@@ -26,6 +26,14 @@ struct relay_store *relay_sqlite_store(struct relay_sqlite *s);
 // The file may not grow beyond this; then writes fail with SOTTO_EFULL.
 int relay_sqlite_limit_bytes(struct relay_sqlite *s, uint64_t bytes);
 
+// Several writes in one transaction, which cost little more than one. Until the commit each of
+// them returns what it would by itself, and none is durable. If the commit fails, or a write
+// returned SOTTO_EFULL or SOTTO_EIO, all of them are undone (abandon) and are to be done one by
+// one.
+int relay_sqlite_batch_begin(struct relay_sqlite *s);
+int relay_sqlite_batch_commit(struct relay_sqlite *s);
+void relay_sqlite_batch_abandon(struct relay_sqlite *s);
+
 // All below: 0, SOTTO_EFULL, SOTTO_EIO, and what is named.
 
 // The caller draws the random invitation. expires_unix_s 0: never. SOTTO_EEXIST.

@@ -41,21 +41,47 @@ static int add_line(struct relay_sqlite *s, const struct relay_store_line *line)
     return sqlite_step(s, stmt, NULL);
 }
 
+// A savepoint is a transaction of its own outside a batch, and a part of it inside one.
 static int line_register(struct relay_store *store, const uint8_t invite[LINK_INVITE_BYTES],
                          const struct relay_store_line *line, int64_t now_unix_s)
 {
     struct relay_sqlite *s = sqlite_of(store);
-    int rc = sqlite_run(s, S_BEGIN);
+    int rc = sqlite_run(s, S_SAVEPOINT);
     if (rc != 0)
         return rc;
     rc = use_invite(s, invite, now_unix_s);
     if (rc == 0)
         rc = add_line(s, line);
-    if (rc == 0)
-        rc = sqlite_run(s, S_COMMIT);
     if (rc != 0)
-        sqlite_run(s, S_ROLLBACK); // harmless if SQLite has done it itself
+        sqlite_run(s, S_ROLLBACK_TO); // harmless if SQLite has rolled all of it back itself
+    int released = sqlite_run(s, S_RELEASE);
+    if (rc == 0 && released != 0) {
+        sqlite_run(s, S_ROLLBACK_TO);
+        sqlite_run(s, S_RELEASE);
+        rc = released;
+    }
     return rc;
+}
+
+int relay_sqlite_batch_begin(struct relay_sqlite *s)
+{
+    return sqlite_run(s, S_BEGIN);
+}
+
+int relay_sqlite_batch_commit(struct relay_sqlite *s)
+{
+    if (sqlite3_get_autocommit(s->db) != 0)
+        return SOTTO_EIO; // SQLite has rolled it back by itself
+    int rc = sqlite_run(s, S_COMMIT);
+    if (rc != 0)
+        sqlite_run(s, S_ROLLBACK);
+    return rc;
+}
+
+void relay_sqlite_batch_abandon(struct relay_sqlite *s)
+{
+    if (sqlite3_get_autocommit(s->db) == 0)
+        sqlite_run(s, S_ROLLBACK);
 }
 
 static int line_get(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],

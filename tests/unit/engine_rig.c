@@ -175,6 +175,17 @@ void rig_deinit(struct rig *r)
     }
 }
 
+bool rig_stored(struct rig *r)
+{
+    uint64_t job;
+    int result;
+    if (!relay_memory_take(r->store, &job, &result))
+        return false;
+    relay_engine_stored(r->engine, job, result, r->now);
+    rig_check(r);
+    return true;
+}
+
 void rig_pass(struct rig *r, sotto_ns ns)
 {
     r->now.mono_ns += ns;

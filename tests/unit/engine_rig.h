@@ -70,6 +70,8 @@ void rig_init(struct rig *r, const struct relay_limits *limits);
 void rig_config_outputs(struct rig *r, struct relay_config *cfg);
 // Ends everything; whatever is then still allocated breaks the test.
 void rig_deinit(struct rig *r);
+// Tells the engine the oldest result of a deferred write; false if there is none.
+bool rig_stored(struct rig *r);
 void rig_pass(struct rig *r, sotto_ns ns); // time goes by, timers run
 
 // The engine's tables agree with each other. Done after all that goes through the rig.

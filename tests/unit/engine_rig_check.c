@@ -50,6 +50,14 @@ static void check_line(const struct relay_conn *c)
     RIG_CHECK(found == 1 && c->line->conn_count <= RELAY_DEVICES_PER_LINE_MAX);
 }
 
+static size_t writes_of(const struct relay_engine *e, const struct relay_conn *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < RELAY_WRITES_PENDING_MAX; i++)
+        count += e->writes[i].kind != WRITE_FREE && e->writes[i].conn == c;
+    return count;
+}
+
 static size_t check_conns(struct relay_engine *e)
 {
     size_t count = 0;
@@ -59,6 +67,8 @@ static size_t check_conns(struct relay_engine *e)
         RIG_CHECK(c->line != NULL || !c->rings);
         if (c->line != NULL)
             check_line(c);
+        RIG_CHECK(c->writes <= RELAY_WRITES_PER_CONN_MAX);
+        RIG_CHECK(c->writes == writes_of(e, c));
         for (size_t i = 0; i < RELAY_CIRCUITS_PER_CONN_MAX; i++) {
             const struct circuit_side *side = c->sides[i];
             RIG_CHECK(side == NULL || (side->conn == c && side->id == c->circuit_ids[i]));
