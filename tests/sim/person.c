@@ -529,21 +529,24 @@ static bool is_loud(const int16_t *pcm)
     return sum > (int64_t)SOTTO_FRAME_SAMPLES * 300 * 300;
 }
 
-// The strongest voice. Where sound begins or breaks off others seem to be in it, but weaker.
+// One clear voice. Where sound begins or breaks off there seem to be several in it.
 static void listen(struct person *p, const int16_t *pcm)
 {
     struct sim *s = p->sim;
     struct person *speaker = NULL;
-    double loudest = HEARD_AMPLITUDE;
+    double loudest = 0, second = 0;
     p->loud_frames++;
     for (size_t i = 0; i < s->people_count; i++) {
         double a = amplitude_of(pcm, s->people[i]->tone_hz);
         if (a > loudest) {
+            second = loudest;
             loudest = a;
             speaker = s->people[i];
+        } else if (a > second) {
+            second = a;
         }
     }
-    if (!speaker)
+    if (!speaker || loudest < HEARD_AMPLITUDE || second > loudest / 3)
         return;
     p->heard[speaker->index]++;
     p->heard_at[speaker->index] = s->now_ns;

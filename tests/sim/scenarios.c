@@ -307,6 +307,26 @@ static void glare(struct sim *s)
     all_quiet(s);
 }
 
+// Who mutes before the answer is mute in whichever of the two calls goes on.
+static void glare_muted(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    EXPECT(s, user_mute(st.anna, st.call, true) == 0);
+    uint32_t other;
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &other) == 0);
+    EXPECT(s, user_mute(st.boris, other, true) == 0);
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_ACTIVE, 10 * SECOND));
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_ACTIVE, 10 * SECOND));
+    sim_run(s, 2 * SECOND);
+    EXPECT(s, !sotto_device_mic_open(st.anna->device) && !sotto_device_mic_open(st.boris->device));
+    EXPECT(s, st.anna->loud_frames == 0 && st.boris->loud_frames == 0);
+    EXPECT(s, user_mute(st.anna, latest(st.anna), false) == 0 ||
+                  user_mute(st.anna, st.call, false) == 0);
+    EXPECT(s, user_hangup(st.boris, latest(st.boris)) == 0 || user_hangup(st.boris, other) == 0);
+    all_quiet(s);
+}
+
 // Both dial each other, but the number of one of them is no longer good: the other call rings.
 static void glare_with_one_number(struct sim *s)
 {
@@ -516,6 +536,22 @@ static void rebound(struct sim *s)
     all_quiet(s);
 }
 
+// While it rings, its owner gives the number to somebody else: who was let in is out again.
+static void rebound_while_ringing(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial(s, &st);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 5 * SECOND));
+    sim_run(s, rng_below(&s->rng, 1 * SECOND)); // perhaps before the last confirmation
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    n->state = SOTTO_NUMBER_FRESH;
+    user_accept(st.boris, latest(st.boris));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_REFUSED, 5 * SECOND));
+    EXPECT(s, n->calls_used == 0 && n->state == SOTTO_NUMBER_FRESH);
+    EXPECT(s, st.anna->loud_frames == 0 && st.boris->loud_frames == 0);
+    all_quiet(s);
+}
+
 static void first_use_race(struct sim *s)
 {
     struct stage st = setting(s);
@@ -575,6 +611,36 @@ static void terms(struct sim *s)
     EXPECT(s, ends_as(st.anna, SOTTO_END_UNAVAILABLE, 5 * SECOND));
     st.to_boris.expires_unix_s = n->expires_unix_s;
     EXPECT(s, user_dial(st.anna, &st.to_boris, "Boris", NULL) == SOTTO_EEXPIRED);
+    all_quiet(s);
+}
+
+static uint32_t calls_left_at_relay(struct sim *s, struct stage *st)
+{
+    struct relay_store *store = relay_memory_store(st->relay->memory);
+    struct relay_store_number row = { .calls_left = 0 };
+    EXPECT(s, store->number_get(store, st->boris->book.numbers[0].token_hash, &row) == 0);
+    return row.calls_left;
+}
+
+// A number for two calls: the relay does not see that the first was answered, nor when the second.
+static void terms_unseen(struct sim *s)
+{
+    struct stage st = setting(s);
+    struct sotto_number *n = &st.boris->book.numbers[0];
+    n->calls_max = 2;
+    EXPECT(s, user_publish(st.boris, n->token_hash) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    for (uint32_t i = 1; i <= 2; i++) {
+        dial_and_accept(s, &st);
+        EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+        EXPECT(s, n->calls_used == i && st.boris->changed_count == i);
+        EXPECT(s, calls_left_at_relay(s, &st) == 2);
+        EXPECT(s, user_hangup(st.anna, st.call) == 0);
+        sim_run(s, 3 * SECOND);
+        EXPECT(s, calls_left_at_relay(s, &st) == (i < 2 ? 2 : 0));
+    }
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_UNAVAILABLE, 5 * SECOND));
     all_quiet(s);
 }
 
@@ -898,6 +964,7 @@ const struct scenario SCENARIOS[] = {
     { "mute", "who is mute is not heard, and his cells flow on", mute },
     { "hold", "a held call is silent on both sides", hold },
     { "glare", "both dial each other, at any offset: one call goes on", glare },
+    { "glare-muted", "both dial and mute: neither microphone opens", glare_muted },
     { "glare-one-number", "both dial, one number is revoked: the other call rings", glare_with_one_number },
     { "outage", "the network fails for less than 30 s: the call goes on", outage },
     { "lost", "the network fails for longer: the call ends on both sides", lost },
@@ -908,8 +975,10 @@ const struct scenario SCENARIOS[] = {
     { "rekey-outage", "the network fails during a re-key", rekey_outage },
     { "leaked", "a bound number in other hands never rings, and its owner is told", leaked },
     { "rebound", "a number is bound anew: only the new key gets in, not verified", rebound },
+    { "rebound-while-ringing", "a number taken back while it rings is not answered", rebound_while_ringing },
     { "first-use-race", "two dial with one fresh number: one is bound", first_use_race },
     { "terms", "one call, expired, used up: refused by relay and device", terms },
+    { "terms-unseen", "the relay does not see from a number's terms when it was answered", terms_unseen },
     { "one-call", "two calls at once on a number for one call", one_call },
     { "suites", "a callee that takes only CNSA 2.0 refuses the hybrid", suites },
     { "storage", "a book that cannot be written lets nobody in", storage },
