@@ -128,7 +128,8 @@ void output_note(const struct output *o, const char *fmt, ...)
 
 static void print_json(json_t *root, size_t flags)
 {
-    if (root == NULL || json_dumpf(root, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0) {
+    if (root == NULL ||
+        json_dumpf(root, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0) {
         fputs("sotto: out of memory\n", stderr);
     }
     putchar('\n');
@@ -267,8 +268,8 @@ static const char *hint_for(int error)
         return "The file on the disk was damaged or changed. `sotto doctor` says how much of it; "
                "put back a copy of the whole directory if you have one.";
     case SOTTO_ELINK_MALFORMED:
-        return "A link looks like https://relay.example/#... and must be whole. In a shell put it in "
-               "quotes.";
+        return "A link looks like https://relay.example/#... and must be whole. In a shell put it "
+               "in quotes.";
     case SOTTO_ELINK_DAMAGED:
         return "Copy the whole link again, without line breaks, or ask for it once more.";
     case SOTTO_ELINK_VERSION:

@@ -48,7 +48,7 @@ enum output_mark {
 
 struct output {
     bool json;
-    bool json_lines; // a stream of events: failures too are single lines
+    bool json_lines;  // a stream of events: failures too are single lines
     bool color;       // standard output shows colour: a terminal, TERM not dumb, NO_COLOR not set
     bool utf8;        // the locale's character set
     bool terminal;    // standard output is one
