@@ -20,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL_BYTES 160
-#define WIRE_BYTES 192 // such a cell as a QUIC packet
-#define TICK_MS 20
+#define CELL_BYTES      160
+#define WIRE_BYTES      192 // such a cell as a QUIC packet
+#define TICK_MS         20
 #define CONNECTIONS_MAX 4000
-#define BATCH 64
-#define SETTLE_S 2
+#define BATCH           64
+#define SETTLE_S        2
 
 static char directory[] = "/tmp/sotto-link-bench.XXXXXX";
 static char certificate[64], key[64];
@@ -308,8 +308,7 @@ static void on_control(uv_poll_t *poll, int status, int events)
     } else if (command == 'q') {
         load.stream = false;
     }
-    struct report r = {load.sent,    load.received, load.delay_us,
-                       load.delayed, load.open,     load.down};
+    struct report r = {load.sent, load.received, load.delay_us, load.delayed, load.open, load.down};
     if (write(load.control_out, &r, sizeof r) != sizeof r) {
         exit(1);
     }
@@ -404,7 +403,11 @@ static struct report ask(int out, int in, char command)
     return r;
 }
 
-enum kind { KIND_RELAY, KIND_BARE, KIND_BARE_SLEEPING };
+enum kind {
+    KIND_RELAY,
+    KIND_BARE,
+    KIND_BARE_SLEEPING
+};
 
 static struct result measure(enum kind kind, unsigned count, unsigned seconds)
 {

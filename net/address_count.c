@@ -10,7 +10,7 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define BUCKETS 4096
+#define BUCKETS            4096
 #define IPV6_NETWORK_BYTES 8
 
 struct address_entry {

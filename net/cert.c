@@ -24,10 +24,10 @@
 #include <sotto/base.h>
 
 #define CERT_HOST_MAX_BYTES 253
-#define CERT_DAY_S 86400
+#define CERT_DAY_S          86400
 // The beginning lies a little back: a client's clock may be behind ours.
-#define CERT_BACKDATE_S 3600
-#define CERT_SERIAL_BITS 127
+#define CERT_BACKDATE_S     3600
+#define CERT_SERIAL_BITS    127
 
 // ---- files --------------------------------------------------------------------------------
 
@@ -152,8 +152,8 @@ static bool add_host(X509 *cert, const char *host)
                                                                 : 0;
     GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
     GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_STRING *value = ASN1_STRING_type_new(address_len > 0 ? V_ASN1_OCTET_STRING
-                                                              : V_ASN1_IA5STRING);
+    ASN1_STRING *value =
+        ASN1_STRING_type_new(address_len > 0 ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
     bool ok = false;
     if (names == NULL || name == NULL || value == NULL ||
         ASN1_STRING_set(value, address_len > 0 ? (const void *)address : (const void *)host,
@@ -241,9 +241,8 @@ int net_certificate_pin(const char *certificate_file, uint8_t pin[NET_PIN_BYTES]
     unsigned hash_len = 0;
     struct tm end;
     int rv = SOTTO_EPARSE;
-    if (tls_pin_of(cert, key_hash) == 0 &&
-        X509_digest(cert, EVP_sha256(), hash, &hash_len) == 1 && hash_len == 32 &&
-        ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1) {
+    if (tls_pin_of(cert, key_hash) == 0 && X509_digest(cert, EVP_sha256(), hash, &hash_len) == 1 &&
+        hash_len == 32 && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1) {
         memcpy(pin, key_hash, NET_PIN_BYTES);
         memcpy(certificate_sha256, hash, 32);
         *not_after_unix_s = timegm(&end);

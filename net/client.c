@@ -20,26 +20,31 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define ADDRESSES_MAX 4 // of a name that has more, the first ones
-#define ATTEMPTS_MAX (2 * ADDRESSES_MAX)
-#define HOST_MAX_BYTES 253
-#define DEFAULT_HEAD_START_MS 800
+#define ADDRESSES_MAX           4 // of a name that has more, the first ones
+#define ATTEMPTS_MAX            (2 * ADDRESSES_MAX)
+#define HOST_MAX_BYTES          253
+#define DEFAULT_HEAD_START_MS   800
 // After a race that WebSocket won because nothing came back over UDP.
-#define BLOCKED_HEAD_START_MS 200
+#define BLOCKED_HEAD_START_MS   200
 // Between attempts at one address and the next.
-#define STAGGER_MS 250
+#define STAGGER_MS              250
 // A WebSocket that is ready waits so long for QUIC, counted from the start, if UDP is not blocked.
-#define PREFER_QUIC_MS 1600
+#define PREFER_QUIC_MS          1600
 // The whole race; and once WebSocket has been answered with a refusal.
-#define RACE_MS 7000
-#define RACE_REFUSED_MS 2500
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
+#define RACE_MS                 7000
+#define RACE_REFUSED_MS         2500
+#define BACKOFF_MIN_MS          250
+#define BACKOFF_MAX_MS          5000
 // A link that lasted longer starts the next backoff from its minimum.
-#define LASTED_MS 5000
+#define LASTED_MS               5000
 #define WS_HANDSHAKE_TIMEOUT_MS 6000
 
-enum attempt_state { ATTEMPT_WAITING, ATTEMPT_TRYING, ATTEMPT_READY, ATTEMPT_FAILED };
+enum attempt_state {
+    ATTEMPT_WAITING,
+    ATTEMPT_TRYING,
+    ATTEMPT_READY,
+    ATTEMPT_FAILED
+};
 
 struct attempt {
     struct net_client *client;
@@ -51,7 +56,13 @@ struct attempt {
     struct ws_conn *ws;
 };
 
-enum client_state { CLIENT_WAITING, CLIENT_RESOLVING, CLIENT_RACING, CLIENT_OPEN, CLIENT_DEAD };
+enum client_state {
+    CLIENT_WAITING,
+    CLIENT_RESOLVING,
+    CLIENT_RACING,
+    CLIENT_OPEN,
+    CLIENT_DEAD
+};
 
 struct net_client {
     uv_loop_t *loop;
@@ -236,8 +247,8 @@ static uint64_t head_start_ms(const struct net_client *c)
     if (c->cfg.force_websocket) {
         return 0;
     }
-    uint64_t ms = c->cfg.quic_head_start_ms != 0 ? c->cfg.quic_head_start_ms
-                                                 : DEFAULT_HEAD_START_MS;
+    uint64_t ms =
+        c->cfg.quic_head_start_ms != 0 ? c->cfg.quic_head_start_ms : DEFAULT_HEAD_START_MS;
     return c->udp_blocked && ms > BLOCKED_HEAD_START_MS ? BLOCKED_HEAD_START_MS : ms;
 }
 
@@ -530,8 +541,8 @@ static bool make_strings(struct net_client *c, const struct net_client_config *c
     c->cfg.ca_file = c->ca_file;
     bool v6 = strchr(cfg->host, ':') != NULL;
     snprintf(c->authority, sizeof c->authority, v6 ? "[%s]:%u" : "%s:%u", cfg->host, cfg->port);
-    c->check = (struct tls_client_check){
-        .pinned = cfg->pinned, .host = c->host, .ca_file = c->ca_file};
+    c->check =
+        (struct tls_client_check){.pinned = cfg->pinned, .host = c->host, .ca_file = c->ca_file};
     memcpy(c->check.pin, cfg->pin, sizeof c->check.pin);
     return true;
 }

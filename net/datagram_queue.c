@@ -68,8 +68,7 @@ int datagram_queue_push(struct datagram_queue *q, struct datagram_pool *p, const
 struct datagram *datagram_queue_head(struct datagram_queue *q, struct datagram_pool *p,
                                      uint64_t now_ns)
 {
-    while (q->head != NULL &&
-           q->head->queued_ns + DATAGRAM_MAX_AGE_MS * SOTTO_NS_PER_MS < now_ns) {
+    while (q->head != NULL && q->head->queued_ns + DATAGRAM_MAX_AGE_MS * SOTTO_NS_PER_MS < now_ns) {
         datagram_queue_pop(q, p);
         q->dropped++;
     }

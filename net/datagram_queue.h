@@ -12,9 +12,9 @@
 // A voice cell older than this has missed its place at the other end: it is dropped, not sent.
 #define DATAGRAM_MAX_AGE_MS 250
 // Enough for a trunk that carries a cell of each of its calls in one round.
-#define DATAGRAM_QUEUE_MAX 256
+#define DATAGRAM_QUEUE_MAX  256
 // Free blocks that a pool keeps; more than that go back to the allocator.
-#define DATAGRAM_POOL_KEEP 1024
+#define DATAGRAM_POOL_KEEP  1024
 
 struct datagram {
     struct datagram *next;

@@ -12,33 +12,33 @@
 #include <sotto/base.h>
 
 // Unidirectional stream types: RFC 9114 §6.2, RFC 9204 §4.2, draft-02 §4.2.
-#define STREAM_CONTROL 0x00
-#define STREAM_PUSH 0x01
+#define STREAM_CONTROL       0x00
+#define STREAM_PUSH          0x01
 #define STREAM_QPACK_ENCODER 0x02
 #define STREAM_QPACK_DECODER 0x03
 // First bytes of a bidirectional WebTransport stream, in the place of a frame type.
-#define STREAM_WT_BIDI 0x41
+#define STREAM_WT_BIDI       0x41
 
-#define FRAME_DATA 0x00
-#define FRAME_HEADERS 0x01
-#define FRAME_CANCEL_PUSH 0x03
-#define FRAME_SETTINGS 0x04
+#define FRAME_DATA         0x00
+#define FRAME_HEADERS      0x01
+#define FRAME_CANCEL_PUSH  0x03
+#define FRAME_SETTINGS     0x04
 #define FRAME_PUSH_PROMISE 0x05
-#define FRAME_GOAWAY 0x07
-#define FRAME_MAX_PUSH_ID 0x0d
+#define FRAME_GOAWAY       0x07
+#define FRAME_MAX_PUSH_ID  0x0d
 
-#define SETTING_ENABLE_CONNECT_PROTOCOL 0x08          // RFC 9220
-#define SETTING_H3_DATAGRAM 0x33                      // RFC 9297
-#define SETTING_ENABLE_WEBTRANSPORT 0x2b603742        // draft-02
-#define SETTING_WEBTRANSPORT_MAX_SESSIONS 0xc671706a  // draft-07
-#define SETTING_WT_MAX_SESSIONS 0x14e9cd29            // draft-13
+#define SETTING_ENABLE_CONNECT_PROTOCOL   0x08       // RFC 9220
+#define SETTING_H3_DATAGRAM               0x33       // RFC 9297
+#define SETTING_ENABLE_WEBTRANSPORT       0x2b603742 // draft-02
+#define SETTING_WEBTRANSPORT_MAX_SESSIONS 0xc671706a // draft-07
+#define SETTING_WT_MAX_SESSIONS           0x14e9cd29 // draft-13
 
-#define CAPSULE_CLOSE_SESSION 0x2843
+#define CAPSULE_CLOSE_SESSION    0x2843
 #define CAPSULE_CLOSE_CODE_BYTES 4
 
 enum stream_kind {
-    KIND_NEW_UNI,   // its type is not complete
-    KIND_NEW_BIDI,  // its first number is not complete
+    KIND_NEW_UNI,  // its type is not complete
+    KIND_NEW_BIDI, // its first number is not complete
     KIND_CONTROL,
     KIND_QPACK_ENCODER,
     KIND_QPACK_DECODER,
@@ -48,7 +48,11 @@ enum stream_kind {
     KIND_LINK,
 };
 
-enum frame_state { FRAME_TYPE, FRAME_LENGTH, FRAME_PAYLOAD };
+enum frame_state {
+    FRAME_TYPE,
+    FRAME_LENGTH,
+    FRAME_PAYLOAD
+};
 
 struct h3_stream {
     struct h3_stream *next;
@@ -77,8 +81,7 @@ static int fail(struct h3 *h, uint64_t code, const char *text)
 
 void h3_init(struct h3 *h, bool server, const struct h3_ops *ops, void *user)
 {
-    *h = (struct h3){
-        .ops = ops, .user = user, .server = server, .session_id = -1, .link_id = -1};
+    *h = (struct h3){.ops = ops, .user = user, .server = server, .session_id = -1, .link_id = -1};
 }
 
 static void stream_free(struct h3_stream *s)
@@ -255,12 +258,12 @@ static int write_headers(struct h3 *h, const struct section *s, bool fin)
 }
 
 // Indices of RFC 9204 Appendix A.
-#define QPACK_AUTHORITY 0
-#define QPACK_PATH 1
+#define QPACK_AUTHORITY      0
+#define QPACK_PATH           1
 #define QPACK_METHOD_CONNECT 15
-#define QPACK_SCHEME_HTTPS 23
-#define QPACK_STATUS_200 25
-#define QPACK_STATUS_404 27
+#define QPACK_SCHEME_HTTPS   23
+#define QPACK_STATUS_200     25
+#define QPACK_STATUS_404     27
 
 int h3_request(struct h3 *h, int64_t session_id, const char *authority)
 {
@@ -373,12 +376,12 @@ static int on_settings(struct h3 *h, const uint8_t *data, size_t len)
 // ---- HEADERS ------------------------------------------------------------------------------
 
 // The fields that decide, as bits.
-#define HAS_METHOD 0x01u
-#define HAS_PROTOCOL 0x02u
-#define HAS_SCHEME 0x04u
-#define HAS_PATH 0x08u
+#define HAS_METHOD    0x01u
+#define HAS_PROTOCOL  0x02u
+#define HAS_SCHEME    0x04u
+#define HAS_PATH      0x08u
 #define HAS_AUTHORITY 0x10u
-#define HAS_STATUS 0x20u
+#define HAS_STATUS    0x20u
 
 struct request {
     unsigned seen;  // HAS_…, a field of that name was there
@@ -398,9 +401,9 @@ static bool take_field(struct request *r, const nghttp3_qpack_nv *nv)
         const char *name, *value; // value NULL: any but the empty one
         unsigned bit;
     } known[] = {
-        {":method", "CONNECT", HAS_METHOD},      {":protocol", "webtransport", HAS_PROTOCOL},
-        {":scheme", "https", HAS_SCHEME},        {":path", NET_PATH, HAS_PATH},
-        {":authority", NULL, HAS_AUTHORITY},     {":status", "200", HAS_STATUS},
+        {":method", "CONNECT", HAS_METHOD},  {":protocol", "webtransport", HAS_PROTOCOL},
+        {":scheme", "https", HAS_SCHEME},    {":path", NET_PATH, HAS_PATH},
+        {":authority", NULL, HAS_AUTHORITY}, {":status", "200", HAS_STATUS},
     };
     nghttp3_vec name = nghttp3_rcbuf_get_buf(nv->name);
     nghttp3_vec value = nghttp3_rcbuf_get_buf(nv->value);
@@ -680,8 +683,7 @@ static int frame_keep(struct h3 *h, struct h3_stream *s, const uint8_t *at, size
     return rv;
 }
 
-static int frame_payload(struct h3 *h, struct h3_stream *s, const uint8_t **at,
-                         const uint8_t *end)
+static int frame_payload(struct h3 *h, struct h3_stream *s, const uint8_t **at, const uint8_t *end)
 {
     size_t n = (size_t)(end - *at);
     if (n > s->frame_left) {

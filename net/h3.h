@@ -12,32 +12,36 @@
 #include <stdint.h>
 
 // What a peer may make us keep. Past a limit the connection is closed with H3_EXCESSIVE_LOAD.
-#define H3_STREAMS_MAX 32            // of the peer, open at a time
-#define H3_HEADERS_MAX_BYTES 8192    // of one HEADERS frame
-#define H3_FIELDS_MAX 64             // in one HEADERS frame
-#define H3_SETTINGS_MAX_BYTES 1024
-#define H3_AUTHORITY_MAX_BYTES 300   // host and port
+#define H3_STREAMS_MAX          32   // of the peer, open at a time
+#define H3_HEADERS_MAX_BYTES    8192 // of one HEADERS frame
+#define H3_FIELDS_MAX           64   // in one HEADERS frame
+#define H3_SETTINGS_MAX_BYTES   1024
+#define H3_AUTHORITY_MAX_BYTES  300 // host and port
 #define H3_QUARTER_ID_MAX_BYTES 8
 
 // RFC 9114 §8.1, RFC 9204 §6, draft-02 §8.5
-#define H3_NO_ERROR UINT64_C(0x100)
-#define H3_GENERAL_PROTOCOL_ERROR UINT64_C(0x101)
-#define H3_INTERNAL_ERROR UINT64_C(0x102)
-#define H3_STREAM_CREATION_ERROR UINT64_C(0x103)
-#define H3_CLOSED_CRITICAL_STREAM UINT64_C(0x104)
-#define H3_FRAME_UNEXPECTED UINT64_C(0x105)
-#define H3_FRAME_ERROR UINT64_C(0x106)
-#define H3_EXCESSIVE_LOAD UINT64_C(0x107)
-#define H3_SETTINGS_ERROR UINT64_C(0x109)
-#define H3_MISSING_SETTINGS UINT64_C(0x10a)
-#define H3_REQUEST_REJECTED UINT64_C(0x10b)
-#define H3_MESSAGE_ERROR UINT64_C(0x10e)
-#define QPACK_DECOMPRESSION_FAILED UINT64_C(0x200)
-#define QPACK_ENCODER_STREAM_ERROR UINT64_C(0x201)
+#define H3_NO_ERROR                 UINT64_C(0x100)
+#define H3_GENERAL_PROTOCOL_ERROR   UINT64_C(0x101)
+#define H3_INTERNAL_ERROR           UINT64_C(0x102)
+#define H3_STREAM_CREATION_ERROR    UINT64_C(0x103)
+#define H3_CLOSED_CRITICAL_STREAM   UINT64_C(0x104)
+#define H3_FRAME_UNEXPECTED         UINT64_C(0x105)
+#define H3_FRAME_ERROR              UINT64_C(0x106)
+#define H3_EXCESSIVE_LOAD           UINT64_C(0x107)
+#define H3_SETTINGS_ERROR           UINT64_C(0x109)
+#define H3_MISSING_SETTINGS         UINT64_C(0x10a)
+#define H3_REQUEST_REJECTED         UINT64_C(0x10b)
+#define H3_MESSAGE_ERROR            UINT64_C(0x10e)
+#define QPACK_DECOMPRESSION_FAILED  UINT64_C(0x200)
+#define QPACK_ENCODER_STREAM_ERROR  UINT64_C(0x201)
 #define WT_BUFFERED_STREAM_REJECTED UINT64_C(0x3994bd84)
 
 // The streams that we write.
-enum h3_out { H3_OUT_CONTROL, H3_OUT_SESSION, H3_OUT_LINK };
+enum h3_out {
+    H3_OUT_CONTROL,
+    H3_OUT_SESSION,
+    H3_OUT_LINK
+};
 
 // A callback returns 0, or a negative sotto_error to end the connection.
 struct h3_ops {
@@ -70,8 +74,8 @@ struct h3 {
     uint16_t stream_count;
     int64_t session_id, link_id; // -1: none
     struct h3_stream *streams;
-    uint64_t error_code;         // to close the connection with, after an error
-    const char *error_text;      // static
+    uint64_t error_code;    // to close the connection with, after an error
+    const char *error_text; // static
 };
 
 void h3_init(struct h3 *h, bool server, const struct h3_ops *ops, void *user);

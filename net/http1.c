@@ -9,8 +9,8 @@
 #include <sotto/base.h>
 
 #define WEBSOCKET_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 §1.3
-#define SHA1_BYTES 20
-#define KEY_RAW_BYTES 16
+#define SHA1_BYTES     20
+#define KEY_RAW_BYTES  16
 
 struct span {
     const char *at;
@@ -114,7 +114,8 @@ static int parse_request_line(struct span line, struct http1_request *out)
     const char *end = line.at + line.len;
     const char *a = memchr(line.at, ' ', line.len);
     const char *b = a != NULL ? memchr(a + 1, ' ', (size_t)(end - a - 1)) : NULL;
-    if (b == NULL || a == line.at || !span_is((struct span){b + 1, (size_t)(end - b - 1)}, "HTTP/1.1")) {
+    if (b == NULL || a == line.at ||
+        !span_is((struct span){b + 1, (size_t)(end - b - 1)}, "HTTP/1.1")) {
         return SOTTO_EPARSE;
     }
     struct span path = {a + 1, (size_t)(b - a - 1)};

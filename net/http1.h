@@ -10,8 +10,8 @@
 
 #define HTTP1_HEAD_MAX_BYTES 8192
 #define HTTP1_PATH_MAX_BYTES 512
-#define HTTP1_KEY_BYTES 24    // base64 of 16
-#define HTTP1_ACCEPT_BYTES 28 // base64 of 20
+#define HTTP1_KEY_BYTES      24 // base64 of 16
+#define HTTP1_ACCEPT_BYTES   28 // base64 of 20
 
 struct http1_request {
     char path[HTTP1_PATH_MAX_BYTES + 1]; // without the query

@@ -23,7 +23,7 @@ struct link_events {
 
 // A link is kept alive by a packet after this long without one. Chromium's own timer is the
 // negotiated idle timeout minus 1 s; NATs forget a UDP mapping after 30 s.
-#define LINK_KEEP_ALIVE_MS 10000
+#define LINK_KEEP_ALIVE_MS   10000
 #define LINK_IDLE_TIMEOUT_MS 30000
 
 // The reason as it travels: the code of the close capsule and of the WebSocket's close.

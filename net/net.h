@@ -14,25 +14,28 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-#define NET_PATH "/sotto"            // of the WebTransport session and of the WebSocket
-#define NET_MESSAGE_MAX_BYTES 20480  // of one message; a longer one closes the link
-#define NET_DATAGRAM_MAX_BYTES 1150  // of one datagram; a longer one is refused with SOTTO_EINVAL
-#define NET_PIN_BYTES 32             // SHA-256 of the relay certificate's SubjectPublicKeyInfo (DER)
+#define NET_PATH               "/sotto" // of the WebTransport session and of the WebSocket
+#define NET_MESSAGE_MAX_BYTES  20480    // of one message; a longer one closes the link
+#define NET_DATAGRAM_MAX_BYTES 1150 // of one datagram; a longer one is refused with SOTTO_EINVAL
+#define NET_PIN_BYTES          32   // SHA-256 of the relay certificate's SubjectPublicKeyInfo (DER)
 
-enum net_transport { NET_QUIC, NET_WEBSOCKET };
+enum net_transport {
+    NET_QUIC,
+    NET_WEBSOCKET
+};
 const char *net_transport_name(enum net_transport t); // "quic", "websocket"
 
 // Why a link ended or could not be made; see net_reason_text.
 enum net_reason {
-    NET_CLOSED,          // in good order
-    NET_UNREACHABLE,     // nothing answers at that address
-    NET_NAME,            // the host name does not resolve
-    NET_CERTIFICATE,     // not valid for that name, expired, not yet valid, or not trusted
-    NET_PIN,             // the relay's key is another one than the link says
-    NET_TIMEOUT,         // was there, then silent too long
-    NET_PROTOCOL,        // the other side broke the protocol or refused the path
-    NET_LIMIT,           // too much queued, or too many connections
-    NET_SYSTEM,          // out of memory, descriptors, ...
+    NET_CLOSED,      // in good order
+    NET_UNREACHABLE, // nothing answers at that address
+    NET_NAME,        // the host name does not resolve
+    NET_CERTIFICATE, // not valid for that name, expired, not yet valid, or not trusted
+    NET_PIN,         // the relay's key is another one than the link says
+    NET_TIMEOUT,     // was there, then silent too long
+    NET_PROTOCOL,    // the other side broke the protocol or refused the path
+    NET_LIMIT,       // too much queued, or too many connections
+    NET_SYSTEM,      // out of memory, descriptors, ...
 };
 const char *net_reason_text(enum net_reason r); // one sentence a user understands, and what to do
 
@@ -41,15 +44,15 @@ const char *net_reason_text(enum net_reason r); // one sentence a user understan
 struct net_client;
 
 struct net_client_config {
-    const char *host;      // name or address literal
+    const char *host; // name or address literal
     uint16_t port;
-    bool pinned;           // true: the certificate's key must hash to `pin`, nothing else is checked
-                           // false: the system's certificate store and the host name decide
+    bool pinned; // true: the certificate's key must hash to `pin`, nothing else is checked
+                 // false: the system's certificate store and the host name decide
     uint8_t pin[NET_PIN_BYTES];
-    const char *ca_file;   // PEM file instead of the system's store; NULL: the system's
-    bool force_websocket;  // do not try QUIC
+    const char *ca_file;         // PEM file instead of the system's store; NULL: the system's
+    bool force_websocket;        // do not try QUIC
     uint32_t quic_head_start_ms; // WebSocket is tried beside QUIC after this long; 0: 800
-    bool reconnect;        // after a loss try again, 250 ms to 5 s apart, until freed
+    bool reconnect;              // after a loss try again, 250 ms to 5 s apart, until freed
 };
 
 // `transport` in use is known from on_open on. After on_down with `again` the client is
@@ -86,9 +89,9 @@ void net_client_flush(struct net_client *c);
 struct net_stats {
     uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
     uint64_t datagrams_sent, datagrams_received, datagrams_dropped;
-    uint64_t rtt_ns;          // smoothed; 0 unknown
+    uint64_t rtt_ns; // smoothed; 0 unknown
     uint32_t path_changes;
-    const char *tls_group;    // e.g. "X25519MLKEM768"; static string or NULL
+    const char *tls_group; // e.g. "X25519MLKEM768"; static string or NULL
 };
 void net_client_stats(const struct net_client *c, struct net_stats *out);
 
@@ -98,14 +101,14 @@ struct net_server;
 struct net_conn;
 
 struct net_server_config {
-    const char *bind_host;    // "::" or "0.0.0.0" or one address
-    uint16_t port;            // UDP and TCP; 0 picks one free for both
-    const char *certificate_file; // PEM chain
-    const char *key_file;         // PEM
-    uint32_t max_connections;     // 0: 10000
+    const char *bind_host;                // "::" or "0.0.0.0" or one address
+    uint16_t port;                        // UDP and TCP; 0 picks one free for both
+    const char *certificate_file;         // PEM chain
+    const char *key_file;                 // PEM
+    uint32_t max_connections;             // 0: 10000
     uint32_t max_connections_per_address; // 0: 64
-    uint32_t handshake_timeout_ms;  // until the session is there; 0: 10000
-    uint32_t idle_timeout_ms;       // 0: 30000
+    uint32_t handshake_timeout_ms;        // until the session is there; 0: 10000
+    uint32_t idle_timeout_ms;             // 0: 30000
 };
 
 // What a server answers to a plain GET on its TCP port. Borrowed; must stay as it is until the
@@ -141,7 +144,9 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
 uint16_t net_server_port(const struct net_server *s);
 // Reads certificate and key again; new connections use them. On failure the old stay in use.
 int net_server_reload(struct net_server *s, char *error_text, size_t error_cap);
-// Refuses new connections, closes the present ones in good order (browser included).
+// Refuses new connections, closes the present ones in good order (browser included) and frees. No
+// callback afterwards. The handles go away within about 150 ms over QUIC, or as soon as the peers
+// hang up, at most a second later, over WebSocket: run the loop until it is empty.
 void net_server_free(struct net_server *s);
 
 int net_conn_send_message(struct net_conn *c, const uint8_t *msg, size_t len);

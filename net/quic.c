@@ -27,17 +27,22 @@ void quic_conn_fail(struct quic_conn *c, enum net_reason reason, const char *det
     go_down(c, reason, detail);
 }
 
-void quic_conn_close(struct quic_conn *c, enum net_reason reason)
+void quic_conn_close(struct quic_conn *c, enum net_reason reason, uint64_t now_ns)
 {
     c->told = true;
-    if (!c->down) {
-        (void)h3_close_session(&c->h3, link_reason_code(reason));
-        go_down(c, reason, NULL);
-        if (!c->open) {
-            // There is no session to carry the reason.
-            ngtcp2_ccerr_set_application_error(
-                &c->close_error, reason == NET_LIMIT ? H3_EXCESSIVE_LOAD : H3_NO_ERROR, NULL, 0);
-        }
+    if (c->down || c->linger_until_ns != 0) {
+        return;
+    }
+    bool session = c->open && !c->h3.ended;
+    // After this HTTP/3 is deaf: nothing reaches the owner.
+    (void)h3_close_session(&c->h3, link_reason_code(reason));
+    if (session && c->server) {
+        c->linger_until_ns = now_ns + QUIC_LINGER_MS * SOTTO_NS_PER_MS;
+        return;
+    }
+    go_down(c, reason, NULL);
+    if (!session && reason == NET_LIMIT) { // there is no session to carry the reason
+        ngtcp2_ccerr_set_application_error(&c->close_error, H3_EXCESSIVE_LOAD, NULL, 0);
     }
 }
 
@@ -70,8 +75,7 @@ static void fail_closed_by_peer(struct quic_conn *c)
     c->silent = true;
     if (e->type == NGTCP2_CCERR_TYPE_APPLICATION && e->error_code == H3_NO_ERROR) {
         go_down(c, NET_CLOSED, "the other side closed the connection");
-    } else if (e->error_code == NGTCP2_CONNECTION_REFUSED ||
-               e->error_code == H3_EXCESSIVE_LOAD) {
+    } else if (e->error_code == NGTCP2_CONNECTION_REFUSED || e->error_code == H3_EXCESSIVE_LOAD) {
         go_down(c, NET_LIMIT, "the other side refused the connection");
     } else if (e->type == NGTCP2_CCERR_TYPE_TRANSPORT && e->error_code == NGTCP2_NO_ERROR) {
         go_down(c, NET_CLOSED, "the other side closed the connection");
@@ -322,8 +326,8 @@ static struct stream_out *find_out(struct quic_conn *c, int64_t stream_id)
     return NULL;
 }
 
-static int on_acked(ngtcp2_conn *conn, int64_t stream_id, uint64_t offset, uint64_t len,
-                    void *user, void *stream_user)
+static int on_acked(ngtcp2_conn *conn, int64_t stream_id, uint64_t offset, uint64_t len, void *user,
+                    void *stream_user)
 {
     (void)conn;
     (void)stream_user;
@@ -347,6 +351,9 @@ static int on_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t stream_id,
         stream_out_deinit(s);
         s->fin = true; // and nothing more goes in
     }
+    if (c->linger_until_ns != 0 && stream_id == c->h3.session_id) {
+        go_down(c, NET_CLOSED, NULL); // both sides have ended it
+    }
     h3_stream_gone(&c->h3, stream_id, false);
     if (!ngtcp2_conn_is_local_stream(conn, stream_id)) {
         if (ngtcp2_is_bidi_stream(stream_id)) {
@@ -358,8 +365,8 @@ static int on_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t stream_id,
     return 0;
 }
 
-static int on_stream_reset(ngtcp2_conn *conn, int64_t stream_id, uint64_t final_size,
-                           uint64_t code, void *user, void *stream_user)
+static int on_stream_reset(ngtcp2_conn *conn, int64_t stream_id, uint64_t final_size, uint64_t code,
+                           void *user, void *stream_user)
 {
     (void)conn;
     (void)final_size;
@@ -482,7 +489,7 @@ static void set_params(ngtcp2_transport_params *p, const struct quic_shared *sha
 
 static void init_common(struct quic_conn *c, SSL *ssl, bool server,
                         const struct quic_shared *shared, const struct link_events *events,
-                        void *owner, uint64_t now_ns)
+                        void *owner)
 {
     memset(c, 0, sizeof *c);
     c->server = server;
@@ -491,7 +498,6 @@ static void init_common(struct quic_conn *c, SSL *ssl, bool server,
     c->events = events;
     c->owner = owner;
     c->ref = (ngtcp2_crypto_conn_ref){.get_conn = get_conn, .user_data = c};
-    c->last_received_ns = now_ns;
     c->pump = true;
     h3_init(&c->h3, server, &h3_ops, c);
     for (size_t i = 0; i < 3; i++) {
@@ -533,7 +539,7 @@ int quic_conn_init_client(struct quic_conn *c, SSL *ssl, const char *authority,
                           const struct quic_shared *shared, const struct link_events *events,
                           void *owner, uint64_t now_ns)
 {
-    init_common(c, ssl, false, shared, events, owner, now_ns);
+    init_common(c, ssl, false, shared, events, owner);
     c->authority = authority;
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
@@ -561,7 +567,7 @@ int quic_conn_init_server(struct quic_conn *c, SSL *ssl, const ngtcp2_pkt_hd *fi
                           const struct quic_shared *shared, const struct link_events *events,
                           void *owner, uint64_t now_ns)
 {
-    init_common(c, ssl, true, shared, events, owner, now_ns);
+    init_common(c, ssl, true, shared, events, owner);
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
     set_settings(&settings, shared, now_ns);
@@ -579,8 +585,8 @@ int quic_conn_init_server(struct quic_conn *c, SSL *ssl, const ngtcp2_pkt_hd *fi
     random_cid(&scid, QUIC_CID_BYTES);
     int rv = SOTTO_ECRYPTO;
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
-                                                     shared->reset_secret,
-                                                     QUIC_RESET_SECRET_BYTES, &scid) != 0) {
+                                                     shared->reset_secret, QUIC_RESET_SECRET_BYTES,
+                                                     &scid) != 0) {
         goto done;
     }
     params.stateless_reset_token_present = 1;
@@ -643,7 +649,6 @@ void quic_conn_read(struct quic_conn *c, const ngtcp2_path *path, const uint8_t 
     c->in_callback = false;
     c->stats.packets_received++;
     c->stats.bytes_received += len;
-    c->last_received_ns = now_ns;
     if (rv != 0) {
         fail_quic(c, rv);
         return;
@@ -666,6 +671,10 @@ void quic_conn_expire(struct quic_conn *c, uint64_t now_ns)
     if (c->down) {
         return;
     }
+    if (c->linger_until_ns != 0 && c->linger_until_ns <= now_ns) {
+        go_down(c, NET_CLOSED, NULL);
+        return;
+    }
     c->ack_hold_ns = 0;
     int rv = ngtcp2_conn_handle_expiry(c->conn, now_ns);
     if (rv != 0) {
@@ -682,7 +691,8 @@ uint64_t quic_conn_deadline(const struct quic_conn *c)
     uint64_t due = ngtcp2_conn_get_expiry(c->conn);
     // ngtcp2 acknowledges after an eighth of the round-trip time, which for each datagram means
     // a packet that carries nothing else. While nothing but datagrams has arrived, it waits.
-    return due < c->ack_hold_ns ? c->ack_hold_ns : due;
+    due = due < c->ack_hold_ns ? c->ack_hold_ns : due;
+    return c->linger_until_ns != 0 && c->linger_until_ns < due ? c->linger_until_ns : due;
 }
 
 // ---- writing ------------------------------------------------------------------------------
@@ -701,14 +711,17 @@ static struct stream_out *ready_stream(struct quic_conn *c)
 
 static struct datagram *ready_datagram(struct quic_conn *c, uint64_t now_ns)
 {
-    if (c->datagrams.head == NULL || !c->open) {
+    if (c->datagrams.head == NULL || !c->open || c->h3.ended) {
         return NULL;
     }
     return datagram_queue_head(&c->datagrams, c->shared->pool, now_ns);
 }
 
 // The result of adding to a packet.
-enum added { ADDED_MORE, ADDED_DONE };
+enum added {
+    ADDED_MORE,
+    ADDED_DONE
+};
 
 // Adds the oldest datagram. *n is the packet's length, 0 or an error when ADDED_DONE.
 static enum added add_datagram(struct quic_conn *c, struct datagram *d, ngtcp2_path *path,
@@ -720,9 +733,10 @@ static enum added add_datagram(struct quic_conn *c, struct datagram *d, ngtcp2_p
     bool more = d->next != NULL || ready_stream(c) != NULL;
     int accepted = 0;
     ngtcp2_pkt_info info;
-    *n = ngtcp2_conn_writev_datagram(
-        c->conn, path, &info, packet, UDP_OUT_MAX_BYTES, &accepted,
-        more ? NGTCP2_WRITE_DATAGRAM_FLAG_MORE : NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, v, 2, now_ns);
+    *n = ngtcp2_conn_writev_datagram(c->conn, path, &info, packet, UDP_OUT_MAX_BYTES, &accepted,
+                                     more ? NGTCP2_WRITE_DATAGRAM_FLAG_MORE
+                                          : NGTCP2_WRITE_DATAGRAM_FLAG_NONE,
+                                     0, v, 2, now_ns);
     if (accepted != 0) {
         datagram_queue_pop(&c->datagrams, c->shared->pool);
         c->stats.datagrams_sent++;
@@ -752,10 +766,10 @@ static enum added add_stream(struct quic_conn *c, struct stream_out *s, ngtcp2_p
     bool fin = s->fin && total == s->unwritten_bytes;
     ngtcp2_ssize taken = -1;
     ngtcp2_pkt_info info;
-    *n = ngtcp2_conn_writev_stream(
-        c->conn, path, &info, packet, UDP_OUT_MAX_BYTES, &taken,
-        fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : NGTCP2_WRITE_STREAM_FLAG_NONE, s->id, v, count,
-        now_ns);
+    *n = ngtcp2_conn_writev_stream(c->conn, path, &info, packet, UDP_OUT_MAX_BYTES, &taken,
+                                   fin ? NGTCP2_WRITE_STREAM_FLAG_FIN
+                                       : NGTCP2_WRITE_STREAM_FLAG_NONE,
+                                   s->id, v, count, now_ns);
     if (taken >= 0) {
         stream_out_written(s, (size_t)taken, fin && (size_t)taken == total);
     }
@@ -774,8 +788,8 @@ static enum added add_stream(struct quic_conn *c, struct stream_out *s, ngtcp2_p
 }
 
 // One packet. Returns its length, 0 if there is nothing (allowed) to write, or an ngtcp2 error.
-static ngtcp2_ssize write_packet(struct quic_conn *c, ngtcp2_path *path, uint8_t *packet,
-                                 bool pump, uint64_t now_ns)
+static ngtcp2_ssize write_packet(struct quic_conn *c, ngtcp2_path *path, uint8_t *packet, bool pump,
+                                 uint64_t now_ns)
 {
     ngtcp2_ssize n = 0;
     bool begun = false;
@@ -827,7 +841,6 @@ static bool write_burst(struct quic_conn *c, struct udp_out *out, uint64_t now_n
     }
     if (packets > 0) {
         c->ack_hold_ns = 0;
-        c->last_eliciting_ns = now_ns;
     }
     // Pacing costs a timer for each packet; only bursts need it.
     if (packets > 2) {
@@ -851,9 +864,8 @@ static void write_close(struct quic_conn *c, struct udp_out *out, uint64_t now_n
     ngtcp2_path_storage ps;
     ngtcp2_path_storage_zero(&ps);
     ngtcp2_pkt_info info;
-    ngtcp2_ssize n =
-        ngtcp2_conn_write_connection_close(c->conn, &ps.path, &info, udp_out_next(out),
-                                           UDP_OUT_MAX_BYTES, &c->close_error, now_ns);
+    ngtcp2_ssize n = ngtcp2_conn_write_connection_close(c->conn, &ps.path, &info, udp_out_next(out),
+                                                        UDP_OUT_MAX_BYTES, &c->close_error, now_ns);
     if (n > 0) {
         put_packet(c, out, &ps.path, (size_t)n);
     }
@@ -879,14 +891,14 @@ bool quic_conn_write(struct quic_conn *c, struct udp_out *out, uint64_t now_ns)
 
 bool quic_conn_wants_write(const struct quic_conn *c)
 {
-    return c->pump || c->down || c->datagrams.head != NULL;
+    return c->pump || c->down || (c->datagrams.head != NULL && !c->h3.ended);
 }
 
 // ---- sending ------------------------------------------------------------------------------
 
 int quic_conn_send_message(struct quic_conn *c, const uint8_t *msg, size_t len)
 {
-    if (!c->open || c->down) {
+    if (!c->open || c->down || c->h3.ended) {
         return SOTTO_ESTATE;
     }
     if (len > NET_MESSAGE_MAX_BYTES) {
@@ -906,10 +918,9 @@ int quic_conn_send_message(struct quic_conn *c, const uint8_t *msg, size_t len)
     return rv;
 }
 
-int quic_conn_send_datagram(struct quic_conn *c, const uint8_t *data, size_t len,
-                            uint64_t now_ns)
+int quic_conn_send_datagram(struct quic_conn *c, const uint8_t *data, size_t len, uint64_t now_ns)
 {
-    if (!c->open || c->down) {
+    if (!c->open || c->down || c->h3.ended) {
         return SOTTO_ESTATE;
     }
     if (len > NET_DATAGRAM_MAX_BYTES) {

@@ -19,27 +19,30 @@
 #include "udp.h"
 
 // Of the ids that we choose. Random: 8 bytes are too many to guess a connection by.
-#define QUIC_CID_BYTES 8
+#define QUIC_CID_BYTES          8
 #define QUIC_RESET_SECRET_BYTES 32
 
 // What a peer may have in flight, and so make us buffer, at most: one largest message and some.
-#define QUIC_STREAM_WINDOW_BYTES (48u * 1024u)
-#define QUIC_CONNECTION_WINDOW_BYTES (64u * 1024u)
-#define QUIC_UNI_STREAM_WINDOW_BYTES (4u * 1024u)
+#define QUIC_STREAM_WINDOW_BYTES      (48u * 1024u)
+#define QUIC_CONNECTION_WINDOW_BYTES  (64u * 1024u)
+#define QUIC_UNI_STREAM_WINDOW_BYTES  (4u * 1024u)
 // Browsers open one request, one link, three to five unidirectional ones, and grease.
-#define QUIC_PEER_BIDI_STREAMS 8
-#define QUIC_PEER_UNI_STREAMS 16
+#define QUIC_PEER_BIDI_STREAMS        8
+#define QUIC_PEER_UNI_STREAMS         16
 // Spare ids let a client move to another path several times before the relay answers.
-#define QUIC_CLIENT_CID_LIMIT 8
-#define QUIC_SERVER_CID_LIMIT 4
+#define QUIC_CLIENT_CID_LIMIT         8
+#define QUIC_SERVER_CID_LIMIT         4
 #define QUIC_DATAGRAM_FRAME_MAX_BYTES 1500
 // An acknowledgement that only answers datagrams waits this long for a datagram to ride on, longer
 // than a tick of voice. Each packet that is written carries what there is to acknowledge.
-#define QUIC_ACK_HOLD_MS 26
-#define QUIC_MAX_ACK_DELAY_MS 30
-#define QUIC_ACK_EVERY_PACKETS 1
+#define QUIC_ACK_HOLD_MS              26
+#define QUIC_MAX_ACK_DELAY_MS         30
+#define QUIC_ACK_EVERY_PACKETS        1
+// Between the end of the session, with its reason, and that of the connection: a browser that gets
+// both at once forgets the first.
+#define QUIC_LINGER_MS                150
 // Packets written for one connection before others get their turn.
-#define QUIC_WRITE_BURST 32
+#define QUIC_WRITE_BURST              32
 
 struct quic_conn;
 
@@ -68,18 +71,18 @@ struct quic_conn {
     struct stream_out out[3]; // by enum h3_out
     struct datagram_queue datagrams;
     ngtcp2_ccerr close_error;
-    uint64_t ack_hold_ns; // see quic_conn_deadline; 0: none
-    uint64_t last_received_ns, last_eliciting_ns;
+    uint64_t ack_hold_ns;     // see quic_conn_deadline; 0: none
+    uint64_t linger_until_ns; // the session is closed, the connection not yet; 0: no
     enum net_reason down_reason;
     const char *down_detail;
     bool server;
     bool handshake_done, open;
-    bool pump;          // more than datagrams may have to be written
+    bool pump;                    // more than datagrams may have to be written
     bool saw_datagram, saw_other; // in the packet being read
-    bool in_callback;   // of ngtcp2: most of its functions are forbidden now
-    bool down;          // to be closed: no more callbacks but on_down
-    bool silent;        // without a word on the wire
-    bool told;          // the owner knows, or closed it itself
+    bool in_callback;             // of ngtcp2: most of its functions are forbidden now
+    bool down;                    // to be closed: no more callbacks but on_down
+    bool silent;                  // without a word on the wire
+    bool told;                    // the owner knows, or closed it itself
     struct net_stats stats;
 };
 
@@ -109,8 +112,9 @@ bool quic_conn_wants_write(const struct quic_conn *c);
 // When to call quic_conn_expire; SOTTO_NEVER: not at all.
 uint64_t quic_conn_deadline(const struct quic_conn *c);
 
-// Marks the connection to be closed by the next write; the owner hears nothing any more.
-void quic_conn_close(struct quic_conn *c, enum net_reason reason);
+// The owner hears nothing any more. A server's connection first ends its session, and is down
+// QUIC_LINGER_MS later; others are closed by the next write.
+void quic_conn_close(struct quic_conn *c, enum net_reason reason, uint64_t now_ns);
 // The same for a failure found outside; the owner hears of it by quic_conn_tell.
 void quic_conn_fail(struct quic_conn *c, enum net_reason reason, const char *detail);
 // Tells the owner that the link is down, if it is and the owner does not know yet.
@@ -118,8 +122,7 @@ void quic_conn_tell(struct quic_conn *c);
 
 // As net_client_send_message and net_client_send_datagram.
 int quic_conn_send_message(struct quic_conn *c, const uint8_t *msg, size_t len);
-int quic_conn_send_datagram(struct quic_conn *c, const uint8_t *data, size_t len,
-                            uint64_t now_ns);
+int quic_conn_send_datagram(struct quic_conn *c, const uint8_t *data, size_t len, uint64_t now_ns);
 void quic_conn_stats(const struct quic_conn *c, struct net_stats *out);
 
 #endif

@@ -12,7 +12,7 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define OUT_BATCH 16
+#define OUT_BATCH            16
 #define HANDSHAKE_TIMEOUT_MS 10000
 
 // A socket goes away later than the connection leaves it: libuv closes it in its own time.
@@ -39,9 +39,10 @@ struct quic_client {
     uint64_t moved_ns;    // the last attempt at another path
     uint64_t no_route_ns; // since when there is no route; 0: there is one
     uint64_t refused_ns;  // since when nobody listens there
+    uint64_t keys_ns;     // when the keys were made
     uint32_t moves;
-    bool moving;          // to a path on which nothing has been received yet
-    bool path_changed;    // and now something has: the owner is to be told
+    bool moving;       // to a path on which nothing has been received yet
+    bool path_changed; // and now something has: the owner is to be told
     bool inside, freeing, finished;
 };
 
@@ -100,8 +101,9 @@ static int socket_use(struct quic_client *c, int fd, const union udp_address *lo
 
 static ngtcp2_path path_of(struct quic_client *c)
 {
-    return (ngtcp2_path){.local = {.addr = &c->local.any, .addrlen = udp_address_len(&c->local)},
-                         .remote = {.addr = &c->remote.any, .addrlen = udp_address_len(&c->remote)}};
+    return (
+        ngtcp2_path){.local = {.addr = &c->local.any, .addrlen = udp_address_len(&c->local)},
+                     .remote = {.addr = &c->remote.any, .addrlen = udp_address_len(&c->remote)}};
 }
 
 // The connection goes on from the socket's new address.
@@ -174,8 +176,7 @@ static void socket_error(struct quic_client *c, int error)
         }
         return;
     }
-    if (no_route(error) && (c->moved_ns == 0 ||
-                            past(c->moved_ns, c->now_ns, QUIC_SUPERVISE_MS))) {
+    if (no_route(error) && (c->moved_ns == 0 || past(c->moved_ns, c->now_ns, QUIC_SUPERVISE_MS))) {
         move(c, false);
     }
 }
@@ -224,6 +225,17 @@ void quic_client_network_changed(struct quic_client *c)
     flush(c);
 }
 
+int quic_client_renew_keys(struct quic_client *c)
+{
+    if (c->inside || c->finished || c->freeing || c->quic.down || !c->quic.handshake_done ||
+        ngtcp2_conn_initiate_key_update(c->quic.conn, wake(c)) != 0) {
+        return SOTTO_ESTATE;
+    }
+    c->keys_ns = c->now_ns;
+    c->quic.pump = true;
+    return 0;
+}
+
 bool quic_client_heard(const struct quic_client *c)
 {
     return c->quic.stats.packets_received > 0;
@@ -259,8 +271,8 @@ static void arm(struct quic_client *c, bool more)
     uint64_t due = quic_conn_deadline(&c->quic);
     bool now = more || c->quic.down || c->quic.pump || c->path_changed;
     due = now ? c->now_ns : due < look ? due : look;
-    uint64_t wait_ms = due > c->now_ns ? (due - c->now_ns + SOTTO_NS_PER_MS - 1) / SOTTO_NS_PER_MS
-                                       : 0;
+    uint64_t wait_ms =
+        due > c->now_ns ? (due - c->now_ns + SOTTO_NS_PER_MS - 1) / SOTTO_NS_PER_MS : 0;
     uv_timer_start(&c->timer, on_timer, wait_ms, 0);
 }
 
@@ -361,6 +373,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct quic_client *c = timer->data;
     wake(c);
+    if (past(c->keys_ns, c->now_ns, QUIC_KEY_LIFETIME_MS)) {
+        (void)quic_client_renew_keys(c); // if not now, then at the next timer
+    }
     if (quic_conn_deadline(&c->quic) <= c->now_ns) {
         quic_conn_expire(&c->quic, c->now_ns);
     }
@@ -405,6 +420,7 @@ int quic_client_new(struct quic_client **out, uv_loop_t *loop, SSL_CTX *tls,
     }
     rv = quic_conn_init_client(&c->quic, ssl, authority, &local, remote, &c->shared, events, owner,
                                wake(c));
+    c->keys_ns = c->now_ns;
     ssl = NULL;
     if (rv != 0) {
         close(fd);
@@ -454,7 +470,7 @@ void quic_client_free(struct quic_client *c, enum net_reason reason)
         return;
     }
     c->freeing = true;
-    quic_conn_close(&c->quic, reason);
+    quic_conn_close(&c->quic, reason, wake(c));
     if (!c->inside) {
         release(c);
     }

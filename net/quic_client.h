@@ -17,17 +17,19 @@
 #include "udp.h"
 
 // What was sent is unanswered for so long: the path is dead. Three round trips if that is more.
-#define QUIC_PATH_SILENT_MS 1000
+#define QUIC_PATH_SILENT_MS  1000
 // Between two attempts at another path.
-#define QUIC_PATH_RETRY_MS 1000
+#define QUIC_PATH_RETRY_MS   1000
 // After so long without an answer, although there is a route, the connection is given up;
-#define QUIC_DEAD_MS 6000
+#define QUIC_DEAD_MS         6000
 // and after so long without a route.
-#define QUIC_NO_ROUTE_MS 10000
+#define QUIC_NO_ROUTE_MS     10000
 // The relay's host says that nobody listens: it may be restarting.
-#define QUIC_REFUSED_MS 1000
+#define QUIC_REFUSED_MS      1000
+// The link's keys are renewed this often; QUIC itself only asks for it after 2^23 packets.
+#define QUIC_KEY_LIFETIME_MS (60u * 60u * 1000u)
 // How often a path with unanswered packets is looked at.
-#define QUIC_SUPERVISE_MS 200
+#define QUIC_SUPERVISE_MS    200
 
 struct quic_client;
 
@@ -48,6 +50,8 @@ void quic_client_stats(const struct quic_client *c, struct net_stats *out);
 
 // An address or route of this machine has changed: move if packets would now leave from another.
 void quic_client_network_changed(struct quic_client *c);
+// Renews the keys now. Errors: SOTTO_ESTATE too early, or a renewal is under way.
+int quic_client_renew_keys(struct quic_client *c);
 // The other side has answered at all: UDP is not blocked.
 bool quic_client_heard(const struct quic_client *c);
 

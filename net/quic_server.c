@@ -16,8 +16,8 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define OUT_BATCH 64
-#define HANDLES 3
+#define OUT_BATCH       64
+#define HANDLES         3
 // RFC 9000 §10.3: a stateless reset is shorter than what it answers, and long enough to be one.
 #define RESET_MIN_BYTES 22
 #define RESET_MAX_BYTES 43
@@ -50,14 +50,17 @@ struct quic_server {
     struct timer_heap timers;
     struct quic_peer *peers, *dirty;
     uint32_t half_open;
-    uint64_t now_ns;      // of this wake
-    uint64_t armed_ns;    // when `timer` fires; SOTTO_NEVER: it does not
-    uint64_t window_ns;   // start of the window in which packets are counted
+    uint64_t now_ns;    // of this wake
+    uint64_t armed_ns;  // when `timer` fires; SOTTO_NEVER: it does not
+    uint64_t window_ns; // start of the window in which packets are counted
     uint32_t window_packets;
     uint64_t stateless_second;
     uint32_t stateless_answers;
     unsigned handles_open;
-    bool ticking, refusing, inside, freeing;
+    bool ticking, refusing, inside;
+    bool freeing;  // quic_server_free was called
+    bool stopping; // the connections are being closed
+    bool stopped;  // the handles are
     void (*gone)(struct net_server *owner);
 };
 
@@ -100,11 +103,12 @@ static uint64_t peer_deadline(const struct quic_peer *p)
 
 static void on_timer(uv_timer_t *timer);
 static void stop(struct quic_server *s);
+static void close_handles(struct quic_server *s);
 
 static void arm(struct quic_server *s)
 {
     struct timer_node *first = timer_heap_first(&s->timers);
-    if (first == NULL || first->due_ns >= s->armed_ns || s->freeing) {
+    if (first == NULL || first->due_ns >= s->armed_ns || s->stopped) {
         return;
     }
     uint64_t now = uv_hrtime();
@@ -189,7 +193,7 @@ static void peer_settle(struct quic_peer *p)
 
 void quic_server_flush(struct quic_server *s)
 {
-    if (s->inside || s->freeing || s->dirty == NULL) {
+    if (s->inside || s->stopped || (s->dirty == NULL && !s->freeing)) {
         return;
     }
     s->inside = true;
@@ -211,8 +215,10 @@ void quic_server_flush(struct quic_server *s)
     (void)udp_out_error(s->out); // the peer's trouble; its timers find out
     s->inside = false;
     s->dirty = again;
-    if (s->freeing) {
-        stop(s);
+    if (s->freeing && !s->stopping) {
+        stop(s); // one of them asked for it
+    } else if (s->stopping && s->peers == NULL) {
+        close_handles(s);
     } else if (again != NULL) {
         s->armed_ns = 0;
         uv_timer_start(&s->timer, on_timer, 0, 0);
@@ -297,9 +303,11 @@ static void answer_retry(struct quic_server *s, const struct udp_packet *packet,
     if (RAND_bytes(scid.data, QUIC_CID_BYTES) != 1) {
         return;
     }
-    ngtcp2_ssize len = ngtcp2_crypto_generate_retry_token2(
-        token, s->token_secret, sizeof s->token_secret, hd->version, &packet->remote.any,
-        udp_address_len(&packet->remote), &scid, &hd->dcid, s->now_ns);
+    ngtcp2_ssize len =
+        ngtcp2_crypto_generate_retry_token2(token, s->token_secret, sizeof s->token_secret,
+                                            hd->version, &packet->remote.any,
+                                            udp_address_len(&packet->remote), &scid, &hd->dcid,
+                                            s->now_ns);
     if (len > 0) {
         answer(s, packet,
                ngtcp2_crypto_write_retry(udp_out_next(s->out), UDP_OUT_MAX_BYTES, hd->version,
@@ -323,9 +331,10 @@ static void peer_cid_remove(struct quic_conn *c, const ngtcp2_cid *cid)
 
 static ngtcp2_path path_of(struct udp_packet *packet)
 {
-    return (ngtcp2_path){
-        .local = {.addr = &packet->local.any, .addrlen = udp_address_len(&packet->local)},
-        .remote = {.addr = &packet->remote.any, .addrlen = udp_address_len(&packet->remote)}};
+    return (ngtcp2_path){.local = {.addr = &packet->local.any,
+                                   .addrlen = udp_address_len(&packet->local)},
+                         .remote = {.addr = &packet->remote.any,
+                                    .addrlen = udp_address_len(&packet->remote)}};
 }
 
 static struct quic_peer *peer_new(struct quic_server *s, struct udp_packet *packet,
@@ -346,8 +355,8 @@ static struct quic_peer *peer_new(struct quic_server *s, struct udp_packet *pack
     p->open_by_ns = s->now_ns + server_handshake_timeout_ms(s->owner) * SOTTO_NS_PER_MS;
     p->first_dcid = hd->dcid;
     ngtcp2_path path = path_of(packet);
-    if (quic_conn_init_server(&p->quic, ssl, hd, original, &path, &s->shared,
-                              &server_link_events, &p->conn, s->now_ns) != 0 ||
+    if (quic_conn_init_server(&p->quic, ssl, hd, original, &path, &s->shared, &server_link_events,
+                              &p->conn, s->now_ns) != 0 ||
         cid_table_add(&s->cids, &p->cids, p, hd->dcid.data, hd->dcid.datalen) != 0) {
         if (p->quic.conn != NULL) {
             quic_conn_deinit(&p->quic);
@@ -475,13 +484,9 @@ static void receive_and_send(struct quic_server *s)
     s->inside = true;
     unsigned packets = receive(s);
     s->inside = false;
-    if (s->freeing) {
-        stop(s);
-        return;
-    }
     udp_out_flush(s->out); // stateless answers, if nobody is dirty
     quic_server_flush(s);
-    if (!s->freeing) {
+    if (!s->stopped) {
         choose_pace(s, packets);
     }
 }
@@ -509,16 +514,14 @@ static void on_timer(uv_timer_t *timer)
             (struct quic_peer *)(void *)((char *)n - offsetof(struct quic_peer, timer));
         timer_heap_remove(&s->timers, n);
         if (!p->quic.open && p->open_by_ns <= now) {
-            quic_conn_close(&p->quic, NET_TIMEOUT);
+            quic_conn_close(&p->quic, NET_TIMEOUT, now);
         } else if (quic_conn_deadline(&p->quic) <= now) {
             quic_conn_expire(&p->quic, now);
         }
         mark_dirty(p); // flushing looks up the deadline again
     }
     quic_server_flush(s);
-    if (!s->freeing) {
-        arm(s);
-    }
+    arm(s);
 }
 
 // ---- the server itself --------------------------------------------------------------------
@@ -542,21 +545,25 @@ static void handle_gone(uv_handle_t *handle)
     gone(owner);
 }
 
-static void stop(struct quic_server *s)
+static void close_handles(struct quic_server *s)
 {
-    wake(s);
-    while (s->peers != NULL) {
-        struct quic_peer *p = s->peers;
-        p->dirty = false;
-        quic_conn_close(&p->quic, NET_CLOSED);
-        (void)quic_conn_write(&p->quic, s->out, s->now_ns);
-        peer_free(p);
-    }
-    s->dirty = NULL;
-    udp_out_flush(s->out);
+    s->stopped = true;
     uv_close((uv_handle_t *)&s->poll, handle_gone);
     uv_close((uv_handle_t *)&s->timer, handle_gone);
     uv_close((uv_handle_t *)&s->tick, handle_gone);
+}
+
+// Ends all sessions; the last connection to go closes the handles.
+static void stop(struct quic_server *s)
+{
+    s->stopping = true;
+    s->refusing = true;
+    wake(s);
+    for (struct quic_peer *p = s->peers; p != NULL; p = p->next) {
+        quic_conn_close(&p->quic, NET_CLOSED, s->now_ns);
+        mark_dirty(p);
+    }
+    quic_server_flush(s);
 }
 
 void quic_server_free(struct quic_server *s, void (*gone)(struct net_server *owner))
@@ -640,11 +647,6 @@ void quic_server_set_tls(struct quic_server *s, SSL_CTX *tls)
     s->tls = tls;
 }
 
-void quic_server_refuse(struct quic_server *s)
-{
-    s->refusing = true;
-}
-
 // ---- one connection, from above -----------------------------------------------------------
 
 int quic_peer_send_message(struct net_conn *c, const uint8_t *msg, size_t len)
@@ -672,7 +674,7 @@ int quic_peer_send_datagram(struct net_conn *c, const uint8_t *data, size_t len)
 void quic_peer_close(struct net_conn *c, enum net_reason reason)
 {
     struct quic_peer *p = peer_of(c);
-    quic_conn_close(&p->quic, reason);
+    quic_conn_close(&p->quic, reason, p->server->inside ? p->server->now_ns : wake(p->server));
     mark_dirty(p);
 }
 

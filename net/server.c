@@ -16,13 +16,13 @@
 #include <openssl/crypto.h>
 #include <sotto/base.h>
 
-#define DEFAULT_MAX_CONNECTIONS 10000
-#define DEFAULT_MAX_PER_ADDRESS 64
+#define DEFAULT_MAX_CONNECTIONS      10000
+#define DEFAULT_MAX_PER_ADDRESS      64
 #define DEFAULT_HANDSHAKE_TIMEOUT_MS 10000
-#define DEFAULT_IDLE_TIMEOUT_MS 30000
+#define DEFAULT_IDLE_TIMEOUT_MS      30000
 // With port 0: tries until a number is free for both UDP and TCP.
-#define PORT_TRIES 32
-#define HANDLES 2
+#define PORT_TRIES                   32
+#define HANDLES                      2
 
 struct net_server {
     uv_loop_t *loop;
@@ -243,10 +243,10 @@ static void handle_gone(uv_handle_t *handle)
 static int start(struct net_server *s, union udp_address *address, char *error_text,
                  size_t error_cap)
 {
-    SSL_CTX *h3 = tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_H3, error_text,
-                                     error_cap);
-    SSL_CTX *http = tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_HTTP1,
-                                       error_text, error_cap);
+    SSL_CTX *h3 =
+        tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_H3, error_text, error_cap);
+    SSL_CTX *http =
+        tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_HTTP1, error_text, error_cap);
     int rv = SOTTO_EINVAL, udp = -1, tcp = -1;
     if (h3 == NULL || http == NULL) {
         goto done;
@@ -275,8 +275,7 @@ done:
 }
 
 int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_server_config *cfg,
-                   const struct net_server_ops *ops, void *user, char *error_text,
-                   size_t error_cap)
+                   const struct net_server_ops *ops, void *user, char *error_text, size_t error_cap)
 {
     if (error_text != NULL && error_cap > 0) {
         error_text[0] = '\0';
@@ -294,14 +293,12 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
     s->loop = loop;
     s->ops = *ops;
     s->user = user;
-    s->max_connections = cfg->max_connections != 0 ? cfg->max_connections
-                                                   : DEFAULT_MAX_CONNECTIONS;
+    s->max_connections = cfg->max_connections != 0 ? cfg->max_connections : DEFAULT_MAX_CONNECTIONS;
     s->max_per_address = cfg->max_connections_per_address != 0 ? cfg->max_connections_per_address
                                                                : DEFAULT_MAX_PER_ADDRESS;
-    s->handshake_timeout_ms = cfg->handshake_timeout_ms != 0 ? cfg->handshake_timeout_ms
-                                                             : DEFAULT_HANDSHAKE_TIMEOUT_MS;
-    s->idle_timeout_ms = cfg->idle_timeout_ms != 0 ? cfg->idle_timeout_ms
-                                                   : DEFAULT_IDLE_TIMEOUT_MS;
+    s->handshake_timeout_ms =
+        cfg->handshake_timeout_ms != 0 ? cfg->handshake_timeout_ms : DEFAULT_HANDSHAKE_TIMEOUT_MS;
+    s->idle_timeout_ms = cfg->idle_timeout_ms != 0 ? cfg->idle_timeout_ms : DEFAULT_IDLE_TIMEOUT_MS;
     s->certificate_file = strdup(cfg->certificate_file);
     s->key_file = strdup(cfg->key_file);
     s->handles_open = HANDLES;
@@ -311,8 +308,7 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
     int rv = SOTTO_ENOMEM;
     if (s->certificate_file != NULL && s->key_file != NULL &&
         address_count_init(&s->addresses) == 0) {
-        rv = link_global_init() == 0 ? start(s, &address, error_text, error_cap)
-                                            : SOTTO_ECRYPTO;
+        rv = link_global_init() == 0 ? start(s, &address, error_text, error_cap) : SOTTO_ECRYPTO;
     }
     if (rv != 0) {
         int e = errno;
@@ -339,10 +335,10 @@ int net_server_reload(struct net_server *s, char *error_text, size_t error_cap)
     if (error_text != NULL && error_cap > 0) {
         error_text[0] = '\0';
     }
-    SSL_CTX *h3 = tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_H3, error_text,
-                                     error_cap);
-    SSL_CTX *http = tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_HTTP1,
-                                       error_text, error_cap);
+    SSL_CTX *h3 =
+        tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_H3, error_text, error_cap);
+    SSL_CTX *http =
+        tls_server_context(s->certificate_file, s->key_file, TLS_ALPN_HTTP1, error_text, error_cap);
     int rv = SOTTO_EINVAL;
     if (h3 != NULL && http != NULL) {
         quic_server_set_tls(s->quic, h3);

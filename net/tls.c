@@ -65,8 +65,8 @@ static void say(char *text, size_t cap, const char *what, const char *file)
     }
 }
 
-SSL_CTX *tls_server_context(const char *certificate_file, const char *key_file,
-                            enum tls_alpn alpn, char *error_text, size_t error_cap)
+SSL_CTX *tls_server_context(const char *certificate_file, const char *key_file, enum tls_alpn alpn,
+                            char *error_text, size_t error_cap)
 {
     ERR_clear_error();
     SSL_CTX *ctx = context(TLS_server_method());

@@ -14,11 +14,14 @@
 // The first one is hybrid: an eavesdropper who keeps the traffic needs to break ML-KEM and X25519.
 #define TLS_GROUPS "X25519MLKEM768:X25519:P-256"
 
-enum tls_alpn { TLS_ALPN_H3, TLS_ALPN_HTTP1 };
+enum tls_alpn {
+    TLS_ALPN_H3,
+    TLS_ALPN_HTTP1
+};
 
 // NULL on failure; a sentence goes to error_text, if that is not NULL.
-SSL_CTX *tls_server_context(const char *certificate_file, const char *key_file,
-                            enum tls_alpn alpn, char *error_text, size_t error_cap);
+SSL_CTX *tls_server_context(const char *certificate_file, const char *key_file, enum tls_alpn alpn,
+                            char *error_text, size_t error_cap);
 
 // What a client checks. Must outlive the contexts and sessions made with it.
 struct tls_client_check {

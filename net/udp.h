@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define UDP_IN_BATCH 64
+#define UDP_IN_BATCH            64
 // Longer ones are dropped. A browser probes the path with up to 1472 bytes.
-#define UDP_IN_MAX_BYTES 1536
+#define UDP_IN_MAX_BYTES        1536
 // RFC 9000 §14: what every path carries. There is no path MTU discovery: cells are small.
-#define UDP_OUT_MAX_BYTES 1200
+#define UDP_OUT_MAX_BYTES       1200
 #define UDP_SOCKET_BUFFER_BYTES (2 * 1024 * 1024)
 
 union udp_address {

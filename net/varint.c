@@ -25,8 +25,7 @@ size_t varint_get(const uint8_t *data, size_t len, uint64_t *value)
     return (size_t)(at - data);
 }
 
-bool varint_read(struct varint_reader *r, const uint8_t **data, const uint8_t *end,
-                 uint64_t *value)
+bool varint_read(struct varint_reader *r, const uint8_t **data, const uint8_t *end, uint64_t *value)
 {
     const uint8_t *at = *data;
     if (!r->started && at < end) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define VARINT_MAX_BYTES 8
-#define VARINT_MAX ((UINT64_C(1) << 62) - 1)
+#define VARINT_MAX       ((UINT64_C(1) << 62) - 1)
 
 // Writes `value` (≤ VARINT_MAX) in its shortest form into at least VARINT_MAX_BYTES; returns the
 // number of bytes.
@@ -20,7 +20,7 @@ size_t varint_get(const uint8_t *data, size_t len, uint64_t *value);
 // One that may arrive byte by byte. All zero is the start of the next one.
 struct varint_reader {
     uint64_t value;
-    uint8_t left;    // bytes still missing, when started
+    uint8_t left; // bytes still missing, when started
     uint8_t started;
 };
 

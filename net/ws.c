@@ -17,14 +17,14 @@
 #include <wslay/wslay.h>
 
 // Taken from the kernel at a time.
-#define READ_BYTES 65536
+#define READ_BYTES        65536
 // Frames are gathered into TLS records of at most this.
-#define PLAIN_BYTES 16384
+#define PLAIN_BYTES       16384
 // Answers to pings that a peer does not read.
 #define CONTROL_QUEUE_MAX 64
-#define HANDLES 2
+#define HANDLES           2
 // Times WS_CLOSE_MS that a peer gets to take the rest.
-#define CLOSE_EXTENSIONS 10
+#define CLOSE_EXTENSIONS  10
 
 enum ws_state {
     WS_CONNECTING, // TCP
@@ -69,7 +69,7 @@ struct ws_conn {
     enum net_reason reason;
     const char *detail;
     bool server, refused;
-    bool inside;  // a callback of ours runs: nothing is freed under it
+    bool inside; // a callback of ours runs: nothing is freed under it
     bool down, told, freeing, closing;
     struct net_stats stats;
 };
@@ -468,8 +468,8 @@ static void on_binary(struct ws_conn *c, const uint8_t *data, size_t len)
     }
 }
 
-static void on_ws_message(wslay_event_context_ptr ws,
-                          const struct wslay_event_on_msg_recv_arg *arg, void *user)
+static void on_ws_message(wslay_event_context_ptr ws, const struct wslay_event_on_msg_recv_arg *arg,
+                          void *user)
 {
     (void)ws;
     struct ws_conn *c = user;

@@ -17,18 +17,18 @@
 #include "tls.h"
 #include "udp.h"
 
-#define WS_TYPE_MESSAGE 0
+#define WS_TYPE_MESSAGE  0
 #define WS_TYPE_DATAGRAM 1
 
 // Bytes handed to the kernel and not taken by it yet: above this nothing is added, so that
 // datagrams wait, and grow old, in their own queue.
-#define WS_OUT_HIGH_BYTES (32u * 1024u)
+#define WS_OUT_HIGH_BYTES      (32u * 1024u)
 // A connection that the peer does not take the rest of is cut after this long.
-#define WS_CLOSE_MS 1000
+#define WS_CLOSE_MS            1000
 // A client gives up, and connects anew, if the kernel gets nothing acknowledged for so long.
 #define WS_TCP_USER_TIMEOUT_MS 6000
 // A close frame's status is this plus the reason (RFC 6455 §7.4.2: private use).
-#define WS_STATUS_BASE 4000
+#define WS_STATUS_BASE         4000
 
 struct ws_conn;
 

@@ -8,7 +8,7 @@
 
 #include "server.h"
 
-#define WS_BACKLOG 256
+#define WS_BACKLOG      256
 // Connections that were refused for a limit and are being told so, at a time.
 #define WS_REFUSING_MAX 64
 

@@ -199,6 +199,12 @@ try {
   console.log(`WebSocket: ${w.messages} of 20 messages, ${w.datagrams} of 20 datagrams back`);
   assert.deepEqual(w, { messages: 20, datagrams: 20, clean: true });
 
+  // Plain pages on the same port.
+  const got = await context.request.get(`https://127.0.0.1:${target.port}/page?x`);
+  assert.equal(got.status(), 200);
+  assert.equal((await got.body()).length, 1000000);
+  assert.equal((await context.request.get(`https://127.0.0.1:${target.port}/other`)).status(), 404);
+
   const closing = page.evaluate(waitForClose, target);
   await page.waitForFunction(() => globalThis.sessionOpen);
   echo.kill('SIGTERM');
@@ -207,7 +213,7 @@ try {
   assert.ok(c.closed, 'the session was closed in good order');
   await new Promise((done) => (echo.exitCode !== null ? done() : echo.once('exit', done)));
   assert.equal(echo.exitCode, 0);
-  console.log('4 passed, 0 failed');
+  console.log('5 passed, 0 failed');
 } finally {
   clearTimeout(guard);
   await browser?.close();

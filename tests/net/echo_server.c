@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,17 @@ static void on_close(struct net_conn *c, enum net_reason reason, void *conn_user
     (void)conn_user;
     printf("close %d\n", (int)reason);
     fflush(stdout);
+}
+
+static const struct net_http_answer *on_get(const char *path, void *user)
+{
+    (void)user;
+    static uint8_t body[1000000]; // more than fits into a socket's buffer at once
+    static const struct net_http_answer page = {.headers =
+                                                    "Content-Type: application/octet-stream\r\n",
+                                                .body = body,
+                                                .len = sizeof body};
+    return strcmp(path, "/page") == 0 ? &page : NULL;
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -82,7 +94,8 @@ int main(int argc, char **argv)
     struct net_server_ops ops = {.on_open = on_open,
                                  .on_message = on_message,
                                  .on_datagram = on_datagram,
-                                 .on_close = on_close};
+                                 .on_close = on_close,
+                                 .on_get = on_get};
     char text[200];
     int rv = net_server_new(&e.server, loop, &cfg, &ops, &e, text, sizeof text);
     if (rv != 0) {

@@ -4,19 +4,21 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            fprintf(stderr, "%s:%d: %s failed\n", __FILE__, __LINE__, #x);                         \
-            abort();                                                                               \
-        }                                                                                          \
+#define CHECK(x)                                                           \
+    do {                                                                   \
+        if (!(x)) {                                                        \
+            fprintf(stderr, "%s:%d: %s failed\n", __FILE__, __LINE__, #x); \
+            abort();                                                       \
+        }                                                                  \
     } while (0)
 
 // ---- files, time --------------------------------------------------------------------------
@@ -190,8 +192,9 @@ static const struct net_http_answer *echo_on_get(const char *path, void *user)
 {
     (void)user;
     static uint8_t body[300000];
-    static const struct net_http_answer page = {
-        .headers = "Content-Type: text/plain\r\n", .body = body, .len = sizeof body};
+    static const struct net_http_answer page = {.headers = "Content-Type: text/plain\r\n",
+                                                .body = body,
+                                                .len = sizeof body};
     memset(body, 'x', sizeof body);
     return strcmp(path, "/page") == 0 ? &page : NULL;
 }
@@ -218,6 +221,38 @@ void echo_start(struct echo *e, uv_loop_t *loop, const char *name,
         fprintf(stderr, "server: %d %s\n", rv, text);
         abort();
     }
+}
+
+uint16_t child_start(struct child *c, const char *program, uint16_t port)
+{
+    int out[2];
+    CHECK(pipe(out) == 0);
+    c->pid = fork();
+    CHECK(c->pid >= 0);
+    if (c->pid == 0) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", port);
+        dup2(out[1], STDOUT_FILENO);
+        close(out[0]);
+        execl(program, program, pem("relay", "pem"), pem("relay", "key"), text, (char *)NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    FILE *f = fdopen(out[0], "r");
+    char line[200];
+    unsigned got = 0;
+    while (got == 0 && fgets(line, sizeof line, f) != NULL) {
+        (void)sscanf(line, "PORT %u", &got);
+    }
+    fclose(f);
+    CHECK(got != 0);
+    return (uint16_t)got;
+}
+
+void child_kill(struct child *c)
+{
+    kill(c->pid, SIGKILL);
+    (void)waitpid(c->pid, NULL, 0);
 }
 
 // ---- clients ------------------------------------------------------------------------------
@@ -384,6 +419,19 @@ struct proxy {
     uint64_t packets;
     struct pipe *pipes;
     unsigned handles;
+    unsigned delay_ms, one_in;
+    uint32_t random;
+    struct late *late, *late_tail; // in the order of their times: the delay is one for all
+    uv_timer_t late_timer;
+};
+
+// A packet that is on its way for a while.
+struct late {
+    struct late *next;
+    uint64_t due_ms;
+    bool to_server;
+    size_t len;
+    uint8_t data[];
 };
 
 struct pipe {
@@ -415,6 +463,62 @@ static bool same(const struct sockaddr_in *a, const struct sockaddr_in *b)
     return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
 }
 
+static void deliver(struct proxy *p, bool to_server, const uint8_t *data, size_t len)
+{
+    if (to_server) {
+        (void)sendto(p->back_fd, data, len, 0, (struct sockaddr *)&p->server, sizeof p->server);
+    } else {
+        (void)sendto(p->front_fd, data, len, 0, (struct sockaddr *)&p->client, sizeof p->client);
+    }
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    struct proxy *p = timer->data;
+    uint64_t now = harness_ms();
+    while (p->late != NULL && p->late->due_ms <= now) {
+        struct late *l = p->late;
+        p->late = l->next;
+        if (p->late == NULL) {
+            p->late_tail = NULL;
+        }
+        deliver(p, l->to_server, l->data, l->len);
+        free(l);
+    }
+    if (p->late != NULL) {
+        uv_timer_start(timer, on_late, p->late->due_ms - now, 0);
+    }
+}
+
+static void forward(struct proxy *p, bool to_server, const uint8_t *data, size_t len)
+{
+    p->random = p->random * 1664525u + 1013904223u;
+    if (p->one_in != 0 && (p->random >> 8) % p->one_in == 0) {
+        return;
+    }
+    if (p->delay_ms == 0) {
+        deliver(p, to_server, data, len);
+        return;
+    }
+    struct late *l = malloc(sizeof *l + len);
+    *l = (struct late){.due_ms = harness_ms() + p->delay_ms, .to_server = to_server, .len = len};
+    memcpy(l->data, data, len);
+    if (p->late_tail != NULL) {
+        p->late_tail->next = l;
+    } else {
+        p->late = l;
+        uv_timer_start(&p->late_timer, on_late, p->delay_ms, 0);
+    }
+    p->late_tail = l;
+}
+
+void proxy_impair(struct proxy *p, unsigned delay_ms, unsigned one_in, uint32_t seed)
+{
+    p->delay_ms = delay_ms;
+    p->one_in = one_in;
+    p->random = seed;
+}
+
 static void on_front(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -424,15 +528,14 @@ static void on_front(uv_poll_t *poll, int status, int events)
     struct sockaddr_in from;
     socklen_t from_len = sizeof from;
     ssize_t n;
-    while ((n = recvfrom(p->front_fd, data, sizeof data, 0, (struct sockaddr *)&from,
-                         &from_len)) >= 0) {
+    while ((n = recvfrom(p->front_fd, data, sizeof data, 0, (struct sockaddr *)&from, &from_len)) >=
+           0) {
         p->packets++;
         if (p->blocked || (p->has_killed && same(&from, &p->killed))) {
             continue;
         }
         p->client = from;
-        (void)sendto(p->back_fd, data, (size_t)n, 0, (struct sockaddr *)&p->server,
-                     sizeof p->server);
+        forward(p, true, data, (size_t)n);
     }
 }
 
@@ -448,8 +551,7 @@ static void on_back(uv_poll_t *poll, int status, int events)
         if (p->blocked || (p->has_killed && same(&p->client, &p->killed))) {
             continue;
         }
-        (void)sendto(p->front_fd, data, (size_t)n, 0, (struct sockaddr *)&p->client,
-                     sizeof p->client);
+        forward(p, false, data, (size_t)n);
     }
 }
 
@@ -578,9 +680,10 @@ struct proxy *proxy_new(uv_loop_t *loop, uint16_t server_port)
     CHECK(connect(p->back_fd, (struct sockaddr *)&p->server, sizeof p->server) == 0);
     poll_on(p, &p->front, p->front_fd, on_front);
     poll_on(p, &p->back, p->back_fd, on_back);
+    uv_timer_init(loop, &p->late_timer);
+    p->late_timer.data = p;
     return p;
 }
-
 
 static void back_gone(uv_handle_t *handle)
 {
@@ -602,6 +705,11 @@ static void proxy_handle_gone(uv_handle_t *handle)
     if (--p->handles == 0) {
         close(p->front_fd);
         close(p->back_fd);
+        while (p->late != NULL) {
+            struct late *l = p->late;
+            p->late = l->next;
+            free(l);
+        }
         free(p);
     }
 }
@@ -611,7 +719,8 @@ void proxy_free(struct proxy *p)
     while (p->pipes != NULL) {
         pipe_close(p->pipes);
     }
-    p->handles = 3;
+    p->handles = 4;
+    uv_close((uv_handle_t *)&p->late_timer, proxy_handle_gone);
     uv_close((uv_handle_t *)&p->front, proxy_handle_gone);
     uv_close((uv_handle_t *)&p->back, proxy_handle_gone);
     uv_close((uv_handle_t *)&p->listener, proxy_handle_gone);

@@ -48,6 +48,14 @@ struct echo {
 void echo_start(struct echo *e, uv_loop_t *loop, const char *name,
                 const struct net_server_config *cfg);
 
+// The same in a process of its own, with the certificate "relay".
+struct child {
+    int pid;
+};
+uint16_t child_start(struct child *c, const char *program, uint16_t port);
+// Without a chance to say anything.
+void child_kill(struct child *c);
+
 // ---- clients ------------------------------------------------------------------------------
 
 struct peer {
@@ -63,7 +71,7 @@ struct peer {
     // Each message is compared with what peer_fill(number) makes.
     bool check_messages, mismatch;
     uint32_t check_next;
-    bool enough;                // messages or datagrams have reached these
+    bool enough; // messages or datagrams have reached these
     uint64_t want_messages, want_datagrams;
     bool free_on_open, free_on_message, free_on_down;
 };
@@ -92,6 +100,9 @@ void proxy_block_udp(struct proxy *p, bool block);
 void proxy_rebind(struct proxy *p);
 // Swallows everything from and to the client's present address; another one of it works.
 void proxy_kill_path(struct proxy *p);
+// From now on each UDP packet is late by `delay_ms`, and one in `one_in` is lost (0: none), in
+// both directions; which ones, a seed decides.
+void proxy_impair(struct proxy *p, unsigned delay_ms, unsigned one_in, uint32_t seed);
 uint64_t proxy_packets(const struct proxy *p);
 
 #endif

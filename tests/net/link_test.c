@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static int setup(void **state)
 // ---- messages and datagrams ---------------------------------------------------------------
 
 static const size_t sizes[] = {1, 2, 100, 1150, 1151, 5000, 16384, 20479, NET_MESSAGE_MAX_BYTES};
-#define SIZES (sizeof sizes / sizeof *sizes)
+#define SIZES  (sizeof sizes / sizeof *sizes)
 #define ROUNDS 12
 
 static void messages(bool websocket)
@@ -179,8 +180,7 @@ static void test_pin(void **state)
     harness_close(&loop);
 }
 
-static void certificate_case(const char *name, const char *host, const char *ca,
-                             const char *detail)
+static void certificate_case(const char *name, const char *host, const char *ca, const char *detail)
 {
     uv_loop_t loop;
     uv_loop_init(&loop);
@@ -361,8 +361,8 @@ static void test_nat_rebinding(void **state)
     struct net_stats stats;
     uint64_t echoed;
     moving(proxy_rebind, &p, &stats, &echoed);
-    print_message("rebinding: %u of 300 datagrams back, longest gap %u ms\n",
-                  (unsigned)p.datagrams, (unsigned)p.longest_gap_ms);
+    print_message("rebinding: %u of 300 datagrams back, longest gap %u ms\n", (unsigned)p.datagrams,
+                  (unsigned)p.longest_gap_ms);
     assert_true(p.datagrams >= 297);
 }
 
@@ -373,12 +373,50 @@ static void test_dead_path(void **state)
     struct net_stats stats;
     uint64_t echoed;
     moving(proxy_kill_path, &p, &stats, &echoed);
-    print_message("dead path: %u of 300 datagrams back, longest gap %u ms\n",
-                  (unsigned)p.datagrams, (unsigned)p.longest_gap_ms);
+    print_message("dead path: %u of 300 datagrams back, longest gap %u ms\n", (unsigned)p.datagrams,
+                  (unsigned)p.longest_gap_ms);
     assert_true(p.longest_gap_ms > 500 && p.longest_gap_ms <= 1500);
     assert_true(p.datagrams >= 300 - 80);
     assert_true(stats.path_changes >= 1);
     assert_true(p.paths >= 1);
+}
+
+// A long and lossy path. Voice goes on: congestion control must not hold a steady trickle back.
+static void test_lossy_path(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned delay_ms, one_in, at_least;
+    } paths[] = {{20, 20, 430}, {100, 10, 380}, {150, 10, 380}};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        uv_loop_t loop;
+        uv_loop_init(&loop);
+        struct echo e;
+        echo_start(&e, &loop, "relay", NULL);
+        struct proxy *proxy = proxy_new(&loop, net_server_port(e.server));
+        proxy_impair(proxy, paths[i].delay_ms, 0, 1);
+        struct net_client_config cfg = peer_config("relay", proxy_port(proxy));
+        struct peer p = {0};
+        settle(&p, &loop, &cfg);
+        assert_true(p.open);
+        proxy_impair(proxy, paths[i].delay_ms, paths[i].one_in, 1);
+        peer_stream(&p, &loop, 500, 160, 20, 2 * paths[i].delay_ms + 500);
+        struct net_stats stats;
+        net_client_stats(p.client, &stats);
+        print_message(
+            "%u ms, 1 in %u lost: %u of 500 back, %u dropped before sending, rtt %.0f ms, "
+            "%u moves\n",
+            2 * paths[i].delay_ms, paths[i].one_in, (unsigned)p.datagrams,
+            (unsigned)stats.datagrams_dropped, (double)stats.rtt_ns / 1e6, stats.path_changes);
+        assert_true(p.datagrams >= paths[i].at_least);
+        assert_int_equal(p.transport, NET_QUIC);
+        assert_int_equal(p.downs, 0);
+        assert_int_equal(stats.path_changes, 0);
+        peer_free(&p);
+        proxy_free(proxy);
+        net_server_free(e.server);
+        harness_close(&loop);
+    }
 }
 
 // Everything is silent for so long that the connection is given up.
@@ -447,6 +485,40 @@ static void test_restart(void **state)
     (void)state;
     restart(false);
     restart(true);
+}
+
+// A server that dies without a word, and is started again with the same key: it says that it knows
+// nothing of the connection (stateless reset), and the client comes back at once.
+static void test_crash(void **state)
+{
+    (void)state;
+    const char *program = getenv("SOTTO_ECHO_SERVER");
+    if (program == NULL) {
+        skip();
+    }
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct child child;
+    uint16_t port = child_start(&child, program, 0);
+    struct net_client_config cfg = peer_config("relay", port);
+    cfg.reconnect = true;
+    struct peer p = {0};
+    settle(&p, &loop, &cfg);
+    assert_int_equal(p.transport, NET_QUIC);
+    child_kill(&child);
+    assert_int_equal(child_start(&child, program, port), port);
+    uint64_t start = harness_ms();
+    peer_stream(&p, &loop, 100, 160, 20, 200);
+    print_message("crash: down after %u ms (%s), back %u ms later\n", (unsigned)(p.down_ms - start),
+                  p.detail, (unsigned)(p.opened_ms - p.down_ms));
+    assert_int_equal(p.downs, 1);
+    assert_int_equal(p.opens, 2);
+    assert_true(p.open);
+    assert_non_null(strstr(p.detail, "restarted"));
+    assert_true(p.down_ms - start < 300);
+    peer_free(&p);
+    child_kill(&child);
+    harness_close(&loop);
 }
 
 static void test_reload(void **state)
@@ -656,8 +728,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_quic_is_preferred),
         cmocka_unit_test(test_nat_rebinding),
         cmocka_unit_test(test_dead_path),
+        cmocka_unit_test(test_lossy_path),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_crash),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_free_in_callbacks),

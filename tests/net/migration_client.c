@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS 20
+#define TICK_MS    20
 #define CELL_BYTES 160
 #define GAP_MAX_MS 1500
 

@@ -24,6 +24,7 @@ struct rig {
 
 static struct rig r;
 static struct sotto_identity *identity; // made once: keys take time
+static struct sotto_identity *somebody;
 static struct sotto_line_key *line_key;
 
 // ---- the book ---------------------------------------------------------------------------------
@@ -532,6 +533,69 @@ static void strangers_do_not_ring(void **state)
     refused(5);
 }
 
+// A caller who knows the number's secret: the first flight of a session.
+static struct sotto_session *dial_in(uint32_t circuit)
+{
+    struct sotto_session *caller;
+    uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];
+    struct sotto_session_config cfg = {.role = SOTTO_CALLER,
+                                       .identity = somebody,
+                                       .secret = &r.number.secret,
+                                       .purpose = "call"};
+    assert_int_equal(sotto_session_new(&caller, &cfg, &r.env.env, r.now.mono_ns), 0);
+    int len = sotto_session_write(caller, flight, sizeof flight, r.now.mono_ns);
+    assert_true(len > 0);
+    say(&(struct link_message){.type = LINK_INCOMING,
+                               .circuit = circuit,
+                               .token_hash = r.number.token_hash,
+                               .flight = flight,
+                               .flight_len = (size_t)len});
+    return caller;
+}
+
+// Who knows a number dials it over and over and never proves a key: its rightful holder, or anybody
+// else, still comes through, and does not find it busy.
+static void callers_who_fall_silent_keep_nobody_out(void **state)
+{
+    (void)state;
+    uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];
+    struct sotto_event e;
+    uint32_t circuit = 1;
+    begin(true);
+    log_in();
+    for (; circuit < 2 * 10; circuit += 2) {
+        sotto_session_free(dial_in(circuit));
+        if (circuit > 2 * SOTTO_CALLS_MAX) { // the oldest has given way
+            assert_int_equal(heard(), LINK_CLOSE);
+            assert_int_equal(r.got.circuit, circuit - 2 * SOTTO_CALLS_MAX);
+        }
+        assert_int_equal(heard(), LINK_SIGNAL);
+        assert_int_equal(r.got.circuit, circuit);
+    }
+    struct sotto_session *caller = dial_in(circuit);
+    assert_int_equal(heard(), LINK_CLOSE);
+    assert_int_equal(heard(), LINK_SIGNAL);
+    assert_int_equal(r.got.circuit, circuit);
+    assert_int_equal(
+        sotto_session_read(caller, r.got.flight, r.got.flight_len, r.now.mono_ns), 0);
+    int len = sotto_session_write(caller, flight, sizeof flight, r.now.mono_ns);
+    assert_true(len > 0);
+    say(&(struct link_message){.type = LINK_SIGNAL,
+                               .circuit = circuit,
+                               .flight = flight,
+                               .flight_len = (size_t)len});
+    assert_true(event(SOTTO_EVENT_CALL_INCOMING, &e));
+    assert_string_equal(e.label, "Anna");
+    // Whoever has proven who he is gives way to nobody.
+    uint32_t call = e.call;
+    for (circuit += 2; circuit < 2 * 20; circuit += 2)
+        sotto_session_free(dial_in(circuit));
+    struct sotto_call_info info;
+    assert_int_equal(sotto_device_call_info(r.device, call, &info), SOTTO_OK);
+    assert_int_equal(info.state, SOTTO_CALL_RINGING);
+    sotto_session_free(caller);
+}
+
 static struct sotto_number_link link_to_somebody(void)
 {
     struct sotto_number_link link = {.relay = {.host = "relay.example", .port = 443}};
@@ -693,6 +757,7 @@ static int make_keys(void **state)
     static struct test_env env; // the keys keep it
     test_env_init(&env, 7);
     return sotto_identity_generate(&identity, &env.env) == 0 &&
+                   sotto_identity_generate(&somebody, &env.env) == 0 &&
                    sotto_line_key_generate(&line_key, &env.env) == 0
                ? 0
                : -1;
@@ -702,6 +767,7 @@ static int free_keys(void **state)
 {
     (void)state;
     sotto_identity_free(identity);
+    sotto_identity_free(somebody);
     sotto_line_key_free(line_key);
     return 0;
 }
@@ -729,6 +795,7 @@ int main(void)
         TEST(full_of_requests_it_still_logs_in),
         TEST(who_has_no_line_publishes_nothing),
         TEST(strangers_do_not_ring),
+        TEST(callers_who_fall_silent_keep_nobody_out),
         TEST(a_dial_says_why_it_failed),
         TEST(a_dial_waits_for_its_link_only_so_long),
         TEST(a_dial_is_checked_first),

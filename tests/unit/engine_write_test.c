@@ -13,6 +13,7 @@ static int setup(void **state)
     (void)state;
     rig_init(&rig, NULL);
     rig_line(&rig, 0);
+    rig_line(&rig, 2);
     relay_memory_defer(rig.store, true);
     return 0;
 }
@@ -146,12 +147,11 @@ static void test_limit_for_all(void **state)
             put(d, n, n);
         assert_true(rig_quiet(d));
     }
-    rig_line(&rig, 1);
     uint64_t job;
     int result;
     while (relay_memory_take(rig.store, &job, &result)) // lost: the engine does not hear of them
         ;
-    struct rig_device *d = rig_login(&rig, 9, 1, 0);
+    struct rig_device *d = rig_login(&rig, 9, 2, 0);
     put(d, 7, 200);
     rig_expect_code(d, LINK_FAILED, LINK_CODE_LIMIT);
     assert_false(d->closed);

@@ -59,8 +59,7 @@ static void test_make(void **state)
     assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(x)), EVP_PKEY_EC);
     assert_int_equal(EVP_PKEY_get_bits(X509_get0_pubkey(x)), 256);
     int days, seconds;
-    assert_int_equal(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x),
-                                    X509_get0_notAfter(x)),
+    assert_int_equal(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), X509_get0_notAfter(x)),
                      1);
     assert_int_equal(days, 14);
     assert_int_equal(seconds, 0);

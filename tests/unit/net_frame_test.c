@@ -147,8 +147,8 @@ static void test_varint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_cut),   cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_stop),      cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_any_cut), cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_stop),    cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_varint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,8 +120,8 @@ static int feed_text(struct end *e, int64_t id, const char *hex, bool fin)
 
 #define CLIENT_CONTROL 2
 #define SERVER_CONTROL 3
-#define SESSION 0
-#define LINK 4
+#define SESSION        0
+#define LINK           4
 
 // Both, with the session open, whatever the pieces.
 static void open_both(struct end *client, struct end *server, size_t cut)
@@ -208,8 +208,12 @@ static void test_grease(void **state)
     end_init(&s, true);
     // Control stream: SETTINGS with QPACK capacity, blocked streams, datagrams, and a grease id;
     // then a grease frame, PRIORITY_UPDATE, MAX_PUSH_ID, GOAWAY.
-    assert_int_equal(feed_text(&s, 2, "00 04 12 01 80010000 07 4064 33 01 ab603742 01 40 21 05", false), 0);
-    assert_int_equal(feed_text(&s, 2, "40 40 03 61 62 63 800f0700 02 00 75 0d 01 00 07 01 00", false), 0);
+    assert_int_equal(feed_text(&s, 2, "00 04 12 01 80010000 07 4064 33 01 ab603742 01 40 21 05",
+                               false),
+                     0);
+    assert_int_equal(feed_text(&s, 2, "40 40 03 61 62 63 800f0700 02 00 75 0d 01 00 07 01 00",
+                               false),
+                     0);
     // QPACK streams, a grease stream, a WebTransport stream before there is a session.
     assert_int_equal(feed_text(&s, 6, "02 20", false), 0);
     assert_int_equal(feed_text(&s, 10, "03 40", false), 0);
@@ -247,7 +251,9 @@ static void test_grease(void **state)
     assert_int_equal(s.sessions, 1);
     assert_int_equal(s.out[H3_OUT_SESSION][4], 0xd9); // :status 200
     // Unknown capsules, drain, grease between DATA frames.
-    assert_int_equal(feed_text(&s, 0, "00 05 2b 03 01 02 03 40 21 01 00 00 03 80 00 78 00 02 ae 00", false), 0);
+    assert_int_equal(feed_text(&s, 0, "00 05 2b 03 01 02 03 40 21 01 00 00 03 80 00 78 00 02 ae 00",
+                               false),
+                     0);
     assert_int_equal(s.ends, 0);
     // The link; a second one is not wanted, nor one of another session, nor another request.
     assert_int_equal(feed_text(&s, 4, "40 41 00 61 62", false), 0);
@@ -281,7 +287,7 @@ static void test_refusals(void **state)
     assert_int_equal(feed_text(&s, 0, "01 0a 0000 d1 d7 50 03 612e62 c1", true), 0);
     assert_int_equal(s.sessions, 0);
     assert_true(s.out_fin[H3_OUT_SESSION]);
-    assert_int_equal(s.out[H3_OUT_SESSION][4], 0xdb); // :status 404
+    assert_int_equal(s.out[H3_OUT_SESSION][4], 0xdb);                // :status 404
     assert_int_equal(feed_text(&s, 4, "01 04 0000 d1 d1", true), 0); // :method twice
     assert_int_equal(s.rejected, 1);
     assert_int_equal(s.rejected_code, H3_MESSAGE_ERROR);
@@ -415,9 +421,9 @@ static void test_resets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session), cmocka_unit_test(test_grease),
+        cmocka_unit_test(test_session),  cmocka_unit_test(test_grease),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_resets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

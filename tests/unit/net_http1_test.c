@@ -163,10 +163,10 @@ static void test_response(void **state)
     assert_false(r.websocket);
     assert_true(parse_answer("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", &r) > 0);
     assert_false(r.websocket);
-    static const char *const bad[] = {
-        "HTTP/1.1 1x1 \r\n\r\n", "HTTP/1.1 10\r\n\r\n", "SSH-2.0-x\r\n\r\n",
-        "HTTP/1.1 101 x\r\nSec-WebSocket-Extensions: x\r\n\r\n",
-        "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: short\r\n\r\n"};
+    static const char *const bad[] = {"HTTP/1.1 1x1 \r\n\r\n", "HTTP/1.1 10\r\n\r\n",
+                                      "SSH-2.0-x\r\n\r\n",
+                                      "HTTP/1.1 101 x\r\nSec-WebSocket-Extensions: x\r\n\r\n",
+                                      "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: short\r\n\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(parse_answer(bad[i], &r), SOTTO_EPARSE);
     }

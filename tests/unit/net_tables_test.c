@@ -21,7 +21,9 @@ static uint32_t next_random(uint32_t *x)
 static void test_timer_heap(void **state)
 {
     (void)state;
-    enum { N = 500 };
+    enum {
+        N = 500
+    };
     static struct timer_node nodes[N];
     struct timer_heap h = {0};
     uint32_t x = 1;
@@ -55,7 +57,9 @@ static void test_timer_heap(void **state)
 static void test_cid_table(void **state)
 {
     (void)state;
-    enum { N = 1000 };
+    enum {
+        N = 1000
+    };
     struct cid_table t;
     static struct cid_list lists[N];
     static uint8_t ids[N][CID_MAX_BYTES];
@@ -113,8 +117,8 @@ static void test_address_count(void **state)
     assert_int_equal(address_count_init(&a), 0);
     assert_int_equal(address_count_init(&other), 0);
     uint8_t k[6][ADDRESS_KEY_BYTES];
-    static const char *const texts[] = {"192.0.2.1",      "::ffff:192.0.2.1", "192.0.2.2",
-                                        "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"};
+    static const char *const texts[] = {"192.0.2.1",       "::ffff:192.0.2.1", "192.0.2.2",
+                                        "2001:db8:0:1::1", "2001:db8:0:1::2",  "2001:db8:0:2::1"};
     for (int i = 0; i < 6; i++) {
         union udp_address u = address(texts[i]);
         u.v4.sin_port = htons((uint16_t)(1000 + i)); // the port does not count
@@ -219,8 +223,8 @@ static void test_stream_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timer_heap),     cmocka_unit_test(test_cid_table),
-        cmocka_unit_test(test_address_count),  cmocka_unit_test(test_datagram_queue),
+        cmocka_unit_test(test_timer_heap),    cmocka_unit_test(test_cid_table),
+        cmocka_unit_test(test_address_count), cmocka_unit_test(test_datagram_queue),
         cmocka_unit_test(test_stream_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
