@@ -54,7 +54,7 @@ bool qr_print(const struct output *o, const char *text)
         return false;
     }
     unsigned modules = (unsigned)(code->width + 2 * QR_QUIET_MODULES);
-    bool fits = modules * (o->utf8 ? 1 : 2) <= o->columns;
+    bool fits = !o->terminal || modules * (o->utf8 ? 1 : 2) <= o->columns;
     if (fits && o->utf8) {
         print_half_blocks(code, o->color);
     } else if (fits) {
