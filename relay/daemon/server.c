@@ -17,6 +17,7 @@
 #include "daemon/notify.h"
 #include "daemon/process.h"
 #include "daemon/site.h"
+#include "daemon/writer.h"
 #include "engine/list.h"
 #include "store/sqlite.h"
 
@@ -29,7 +30,8 @@ struct server {
     struct sottod_config *config; // options->config
     uv_loop_t loop;
     int lock;
-    struct relay_sqlite *store;
+    struct relay_sqlite *store; // to read
+    struct writer *writer;
     struct relay_engine *engine;
     struct net_server *net;
     struct control *control;
@@ -233,9 +235,7 @@ static void on_maintenance(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     renew_certificate(s);
-    int rc = relay_sqlite_prune(s->store, now().unix_s);
-    if (rc != 0)
-        log_warning("old invitations cannot be removed: %s", sotto_strerror(rc));
+    writer_prune(s->writer, now().unix_s);
 }
 
 // ---- the control socket -------------------------------------------------------------------------
@@ -310,9 +310,21 @@ static void on_stop_deadline(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
+static void forget_peers(struct server *s)
+{
+    while (s->peers.next != &s->peers) {
+        struct peer *p = LIST_OF(s->peers.next, struct peer, all);
+        relay_conn_closed(s->engine, p->relay, now());
+        peer_free(p);
+    }
+    while (s->leaving.next != &s->leaving)
+        peer_free(LIST_OF(s->leaving.next, struct peer, all));
+}
+
 static void close_all(struct server *s)
 {
-    net_server_free(s->net);
+    net_server_free(s->net); // no callback afterwards, and nothing may be sent
+    forget_peers(s);
     s->net = NULL;
     control_free(s->control);
     s->control = NULL;
@@ -362,6 +374,14 @@ static bool name_changed(const struct server *s)
     return read && strcmp(name, s->config->name) != 0;
 }
 
+static void on_stored(uint64_t job, int result, void *user)
+{
+    struct server *s = user;
+    if (result == SOTTO_EFULL || result == SOTTO_EIO)
+        log_error("the store cannot be written: %s", sotto_strerror(result));
+    relay_engine_stored(s->engine, job, result, now());
+}
+
 static int open_data(struct server *s)
 {
     char path[CONFIG_PATH_MAX];
@@ -376,7 +396,8 @@ static int open_data(struct server *s)
     if (rc == 0)
         rc = relay_sqlite_open(&s->store, path, s->error, sizeof s->error);
     if (rc == 0)
-        rc = relay_sqlite_limit_bytes(s->store, (uint64_t)c->database_mb << 20);
+        rc = writer_new(&s->writer, &s->loop, s->store, path, (uint64_t)c->database_mb << 20,
+                        on_stored, s, s->error, sizeof s->error);
     if (rc == 0)
         rc = certificate_prepare(&s->certificate, c, now().unix_s, name_changed(s), s->error,
                                  sizeof s->error);
@@ -433,7 +454,7 @@ static int listen_on(struct server *s)
 static int make_engine(struct server *s)
 {
     struct relay_config cfg = {.limits = s->config->limits,
-                               .store = relay_sqlite_store(s->store),
+                               .store = writer_store(s->writer),
                                .output = {.message = send_message,
                                           .datagram = send_datagram,
                                           .close = close_conn,
@@ -560,11 +581,10 @@ static int start(struct server *s)
 
 static void finish(struct server *s)
 {
-    while (s->peers.next != &s->peers)
-        peer_free(LIST_OF(s->peers.next, struct peer, all));
-    while (s->leaving.next != &s->leaving)
-        peer_free(LIST_OF(s->leaving.next, struct peer, all));
+    while (s->writer != NULL && writer_busy(s->writer)) // what was asked for is still written
+        uv_run(&s->loop, UV_RUN_ONCE);
     relay_engine_free(s->engine);
+    writer_free(s->writer);
     relay_sqlite_close(s->store);
     site_free(&s->site);
     if (s->lock >= 0)
@@ -586,6 +606,8 @@ int server_run(struct options *o)
         net_server_free(s->net);
     }
     uv_run(&s->loop, UV_RUN_DEFAULT);
+    if (rc == 0 && s->net != NULL) // stopped a second time, in a hurry
+        close_all(s);
     if (rc == 0 && !uv_is_closing((uv_handle_t *)&s->stop_timer))
         uv_close((uv_handle_t *)&s->stop_timer, NULL);
     uv_run(&s->loop, UV_RUN_NOWAIT);

@@ -207,10 +207,14 @@ static int configure(sqlite3 *db)
     return rc;
 }
 
-// SQLite gives its side files the mode of the main file.
+// SQLite gives its side files the mode of the main file. One that is there is not touched: to
+// close a descriptor of it would drop all locks that this process holds on it (fcntl(2)), those of
+// its other connections included.
 static int make_file(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return 0;
     if (fd < 0)
         return errno == ENOSPC || errno == EDQUOT ? SOTTO_EFULL : SOTTO_EIO;
     close(fd);

@@ -240,6 +240,51 @@ static void test_two_at_once(void **state)
     relay_sqlite_close(daemon);
 }
 
+// In another process, so that its locks are its own.
+static int add_elsewhere(const uint8_t invite[LINK_INVITE_BYTES])
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct relay_sqlite *db = NULL;
+        int rc = relay_sqlite_open(&db, path, text, sizeof text);
+        if (rc == 0)
+            rc = add(db, invite, 0);
+        relay_sqlite_close(db);
+        _exit(rc == 0 ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+// Two connections in one process and others elsewhere: what one has written all see, also after
+// a connection was closed anywhere.
+static void test_connections_see_each_other(void **state)
+{
+    (void)state;
+    struct relay_sqlite *a = open_store(), *b = open_store();
+    for (uint8_t i = 1; i < 20; i++) {
+        const uint8_t invite[LINK_INVITE_BYTES] = {i};
+        struct relay_store_line line = contract_line(i);
+        assert_int_equal(add_elsewhere(invite), 0);
+        struct relay_store *s = relay_sqlite_store(i % 2 == 0 ? a : b);
+        assert_int_equal(s->invite_check(s, invite, 1), 0);
+        assert_int_equal(s->line_register(s, invite, &line, 1), 0);
+        s = relay_sqlite_store(i % 2 == 0 ? b : a);
+        assert_int_equal(s->line_get(s, line.line_id, &line), 0);
+        if (i % 3 == 0) {
+            relay_sqlite_close(i % 2 == 0 ? a : b);
+            *(i % 2 == 0 ? &a : &b) = open_store();
+        }
+    }
+    struct relay_sqlite_stats stats;
+    assert_int_equal(relay_sqlite_stats(a, 1, &stats), 0);
+    assert_int_equal(stats.lines, 19);
+    assert_int_equal(relay_sqlite_check(b), 0);
+    relay_sqlite_close(a);
+    relay_sqlite_close(b);
+}
+
 static void test_full_disk(void **state)
 {
     (void)state;
@@ -396,6 +441,7 @@ int main(void)
         T(test_prune),
         T(test_newer_and_foreign_files),
         T(test_two_at_once),
+        T(test_connections_see_each_other),
         T(test_full_disk),
         T(test_really_full_disk),
         T(test_kill_9),
