@@ -423,7 +423,7 @@ static int swap_numbers(struct exchange *x, const char *code)
 static void clean(struct exchange *x)
 {
     if (x->input_open) {
-        uv_poll_stop(&x->input);
+        uv_close((uv_handle_t *)&x->input, NULL);
     }
     runner_free(x->runner);
     publisher_free(x->publisher);

@@ -465,6 +465,7 @@ static void start_timers(struct desk *d)
     uv_timer_init(loop, &d->tail);
     uv_timer_init(loop, &d->limit);
     d->second.data = d->tail.data = d->limit.data = d;
+    d->timers = true;
     uv_timer_start(&d->second, on_second, 1000, 1000);
     if (d->opt.run_max_s > 0) {
         uv_timer_start(&d->limit, on_limit, (uint64_t)d->opt.run_max_s * 1000, 0);
@@ -502,6 +503,11 @@ void desk_free(struct desk *d)
     if (d == NULL) {
         return;
     }
+    if (d->timers) {
+        uv_close((uv_handle_t *)&d->second, NULL);
+        uv_close((uv_handle_t *)&d->tail, NULL);
+        uv_close((uv_handle_t *)&d->limit, NULL);
+    }
     runner_free(d->runner);
     publisher_free(d->publisher);
     store_log_free(d->recent, d->recent_count);
@@ -519,8 +525,28 @@ void desk_quit(struct desk *d)
     runner_quit(d->runner);
 }
 
+// They call us just now: to call them is to answer.
+static bool answer_instead(struct desk *d, const struct sotto_number_link *link)
+{
+    uint32_t calls[SOTTO_CALLS_MAX];
+    size_t count = sotto_device_calls(device(d), calls);
+    for (size_t i = 0; i < count; i++) {
+        struct sotto_call_info info;
+        if (sotto_device_call_info(device(d), calls[i], &info) == 0 && rings_here(&info) &&
+            sotto_fingerprint_equal(&info.peer, &link->callee)) {
+            d->dialled = calls[i];
+            return sotto_device_accept(device(d), calls[i], runner_now()) == 0;
+        }
+    }
+    return false;
+}
+
 int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label)
 {
+    if (answer_instead(d, link)) {
+        runner_wake(d->runner);
+        return 0;
+    }
     int err = sotto_device_dial(device(d), link, label, runner_now(), &d->dialled);
     if (err == 0) {
         desk_progress(d, MARK_INFO, "Calling \"%s\"", label);

@@ -21,11 +21,11 @@
 struct desk;
 
 struct desk_options {
-    bool ring;       // be rung at the line
-    bool quiet_line; // but say nothing about the line: it is not what the command is for
-    bool accept;     // answer every call by itself
+    bool ring;               // be rung at the line
+    bool quiet_line;         // but say nothing about the line: it is not what the command is for
+    bool accept;             // answer every call by itself
     uint32_t accept_after_s; // but not before it has rung so long
-    bool once;       // stop when the first call is over (ring), or all are (no ring)
+    bool once;               // stop when the first call is over (ring), or all are (no ring)
     bool echo;
     bool statistics; // tell them at the end of each call
     bool hangup_after_mic;
@@ -86,6 +86,7 @@ struct desk {
     enum sotto_end last_end;
     bool last_answered;
     uv_timer_t second, tail, limit;
+    bool timers; // they are initialised
     struct store_log_entry *recent;
     size_t recent_count;
     uint32_t dialled; // the call that the command made
@@ -101,7 +102,7 @@ void desk_set_view(struct desk *d, const struct desk_view *view);
 enum cli_exit desk_run(struct desk *d);
 // Polite: hangs up and stops.
 void desk_quit(struct desk *d);
-// 0, or what sotto_device_dial gives (said).
+// 0, or what sotto_device_dial gives. If they are calling us just now, they are answered.
 int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label);
 enum cli_exit desk_exit(const struct desk *d);
 

@@ -449,19 +449,18 @@ static int make_loop(struct runner *r)
     return 0;
 }
 
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-    (void)arg;
-    if (!uv_is_closing(handle)) {
-        uv_close(handle, NULL);
-    }
-}
-
+// The clients' handles, and those of the command, are being closed by their owners: the loop runs
+// until all are gone.
 static void free_loop(struct runner *r)
 {
-    // The clients' own handles close by themselves; nothing else may be in the loop by now, but
-    // for what a command has put there.
-    uv_walk(&r->loop, close_handle, NULL);
+    uv_handle_t *own[] = {
+        (uv_handle_t *)&r->timer,      (uv_handle_t *)&r->prepare, (uv_handle_t *)&r->wake,
+        (uv_handle_t *)&r->pause,      (uv_handle_t *)&r->limit,   (uv_handle_t *)&r->signals[0],
+        (uv_handle_t *)&r->signals[1],
+    };
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        uv_close(own[i], NULL);
+    }
     int err = UV_EBUSY;
     for (int turn = 0; err == UV_EBUSY && turn < CLOSING_TURNS_MAX; turn++) {
         uv_run(&r->loop, UV_RUN_ONCE);

@@ -90,23 +90,33 @@ ends "$PID" 0
 ends "$kyiv" 0
 ! grep -q "$(printf '\033')" "$T/kyiv.out" || fail "escape sequences on a dumb terminal"
 
-# --- both call each other at the same moment from their screens ---
+# --- both call each other from their screens, at about the same moment ---
 TERM=xterm-256color
 run 0 contact add "$ottawa_link" --name Kyiv --store "$T/ottawa"
 back=$(number ottawa Kyiv)
 run 0 contact add "$back" --name Ottawa --store "$T/kyiv"
-for who in kyiv ottawa; do
-    other=Ottawa
-    [ $who = kyiv ] || other=Kyiv
-    on_terminal $who listen --mic silence --speaker none <<END
+on_terminal kyiv listen --mic silence --speaker none <<'END'
 expect Waiting for calls
 key 99
 expect Call:
-send $other
+send Ottawa
 expect in call
+expect hung up
 key 113
 END
-    eval "$who=$PID"
-done
+kyiv=$PID
+on_terminal ottawa listen --mic silence --speaker none <<'END'
+expect Waiting for calls
+key 99
+expect Call:
+send Kyiv
+expect in call
+key 119
+expect Read these words
+key 109
+expect muted
+key 113
+END
+ottawa=$PID
 ends "$kyiv" 0
 ends "$ottawa" 0
