@@ -140,7 +140,7 @@ static void check_state(struct person *p, const struct sotto_event *e)
                  (int)c->state, (int)e->state);
     if (e->state >= SOTTO_CALL_ENDING && e->end == SOTTO_END_NONE)
         sim_fail(p->sim, "%s: call %u ends without a reason", p->name, (unsigned)e->call);
-    if (e->end == SOTTO_END_INTERNAL && p->fail_alloc_at == 0)
+    if (e->end == SOTTO_END_INTERNAL && !p->short_of_memory)
         sim_fail(p->sim, "%s: call %u ends with an internal error", p->name, (unsigned)e->call);
 }
 

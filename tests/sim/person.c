@@ -10,6 +10,7 @@
 
 #define TONE_AMPLITUDE 9000.0
 #define HEARD_AMPLITUDE 2500.0
+#define VOICE_FRAMES 6 // running, to be somebody's voice
 #define TAU 6.283185307179586
 
 static const unsigned TONES_HZ[PEOPLE_MAX] = { 400, 650, 1000, 1450, 2000, 2600, 3200, 300 };
@@ -529,7 +530,8 @@ static bool is_loud(const int16_t *pcm)
     return sum > (int64_t)SOTTO_FRAME_SAMPLES * 300 * 300;
 }
 
-// One clear voice. Where sound begins or breaks off there seem to be several in it.
+// One clear voice, in several frames running: where sound begins or breaks off there seem to be
+// several in it, and a concealed frame of a bare tone may have another pitch.
 static void listen(struct person *p, const int16_t *pcm)
 {
     struct sim *s = p->sim;
@@ -547,6 +549,10 @@ static void listen(struct person *p, const int16_t *pcm)
         }
     }
     if (!speaker || loudest < HEARD_AMPLITUDE || second > loudest / 3)
+        return;
+    p->same_voice = speaker == p->last_voice ? p->same_voice + 1 : 1;
+    p->last_voice = speaker;
+    if (p->same_voice < VOICE_FRAMES)
         return;
     p->heard[speaker->index]++;
     p->heard_at[speaker->index] = s->now_ns;

@@ -844,6 +844,55 @@ static void replayed_dial(struct sim *s)
     EXPECT(s, st.boris->rang_count == 1 && st.anna->rang_count == 0);
 }
 
+// ---- no memory ----------------------------------------------------------------------------------------
+
+// One call in which the Nth allocation of one side fails. False: there were not so many.
+static bool call_without_memory(struct sim *s, long n, bool caller)
+{
+    struct sim *run = sim_new(s->seed, false);
+    struct stage st = setting(run);
+    struct person *p = caller ? st.anna : st.boris;
+    p->short_of_memory = true;
+    p->fail_alloc_at = n;
+    user_dial(st.anna, &st.to_boris, "Boris", NULL);
+    sim_run(run, 1 * SECOND);
+    for (size_t i = 0; i < st.boris->call_count; i++)
+        user_accept(st.boris, st.boris->calls[i].id);
+    sim_run(run, 500 * MS);
+    if (st.anna->call_count)
+        user_rekey(st.anna, latest(st.anna));
+    sim_run(run, 5500 * MS);
+    bool failed = p->fail_alloc_at == 0;
+    p->fail_alloc_at = 0;
+    for (size_t i = 0; i < st.anna->call_count; i++)
+        user_hangup(st.anna, st.anna->calls[i].id);
+    all_quiet(run);
+    // With memory again, it works again.
+    EXPECT(run, user_dial(st.anna, &st.to_boris, "Boris", &st.call) == 0);
+    EXPECT(run, comes_to(st.boris, SOTTO_CALL_RINGING, 5 * SECOND));
+    EXPECT(run, user_accept(st.boris, latest(st.boris)) == 0);
+    EXPECT(run, talk(st.anna, st.boris, 3 * SECOND));
+    person_crash(st.anna); // which finds what was not freed
+    person_crash(st.boris);
+    if (run->failed)
+        sim_fail(s, "without the %s's allocation %ld: %s", caller ? "caller" : "callee", n,
+                 run->failure);
+    sim_free(run);
+    watch_reset(s);
+    return failed;
+}
+
+static void no_memory(struct sim *s)
+{
+    long n = 1 + (long)rng_below(&s->rng, 3);
+    while (!s->failed && call_without_memory(s, n, true))
+        n += 3;
+    EXPECT(s, n > 10);
+    for (n = 1 + (long)rng_below(&s->rng, 3); !s->failed && call_without_memory(s, n, false);)
+        n += 3;
+    EXPECT(s, n > 10);
+}
+
 // ---- exchange -----------------------------------------------------------------------------------------
 
 static char code[SOTTO_CODE_TEXT_BYTES]; // that one reads to the other
@@ -988,6 +1037,7 @@ const struct scenario SCENARIOS[] = {
     { "stolen-callers-key", "the relay connects somebody else: refused", stolen_callers_key },
     { "noise", "replays, reflections, alterations change nothing", noise },
     { "replayed-dial", "an old first flight, given out again, does not ring", replayed_dial },
+    { "no-memory", "any allocation of either side fails", no_memory },
     { "exchange", "two swap numbers by a spoken code", exchange },
     { "exchange-wrong-words", "a wrong pick ends it on both sides", exchange_wrong_words },
     { "exchange-in-between", "somebody in between is found out by the words", exchange_in_between },

@@ -146,7 +146,8 @@ struct person {
     struct sotto_env env, lasting_env; // the device's, whose memory is counted; the keys'
     struct rng rng;
     size_t alloc_blocks, alloc_bytes;
-    long fail_alloc_at; // counts down; 0: never
+    long fail_alloc_at; // counts down; 0: never, or it has failed
+    bool short_of_memory; // such a failure was asked for
     struct book book;
     enum sotto_suite suite;
     sotto_ns rekey_interval_ns;
@@ -193,6 +194,8 @@ struct person {
     uint64_t heard[PEOPLE_MAX];     // frames with that person's tone in them
     sotto_ns heard_at[PEOPLE_MAX];
     uint64_t loud_frames;
+    const struct person *last_voice;
+    unsigned same_voice;
 };
 
 struct person *person_add(struct sim *s, const char *name, struct sim_relay *home);
