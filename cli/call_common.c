@@ -8,13 +8,14 @@
 #include <string.h>
 
 #define STATUS_BYTES    256
+#define RING_EVERY_NS   (3 * SOTTO_NS_PER_S)
 #define STATUS_EVERY_NS (500 * SOTTO_NS_PER_MS)
 
 // The last line of the terminal, drawn over again and again.
 struct status {
     struct desk *desk;
     bool shown, possible;
-    sotto_ns drawn_ns;
+    sotto_ns drawn_ns, rang_ns;
 };
 
 const char *call_sound_or_device(const char *spec)
@@ -46,12 +47,24 @@ static void status_text(const struct desk *d, const struct sotto_call_info *info
              desk_keys(d));
 }
 
+static void status_ring(struct status *s, sotto_ns now)
+{
+    struct sotto_call_info info;
+    if (s->desk->cli->out.terminal && now - s->rang_ns > RING_EVERY_NS &&
+        desk_ringing(s->desk, &info)) {
+        s->rang_ns = now;
+        putchar('\a');
+        fflush(stdout);
+    }
+}
+
 static void status_draw(void *user)
 {
     struct status *s = user;
     struct sotto_call_info info;
     char text[STATUS_BYTES];
     sotto_ns now = runner_now().mono_ns;
+    status_ring(s, now);
     if (!s->possible || now - s->drawn_ns < STATUS_EVERY_NS) {
         return;
     }

@@ -10,7 +10,9 @@
 #define CAPTURE_EVERY_NS (8 * SOTTO_NS_PER_MS)
 // So close to the next tick the loudspeaker waits until the cells are out.
 #define PLAY_CLEAR_NS    (2 * SOTTO_NS_PER_MS)
-#define PLAY_FRAMES_MAX  25 // at a time: half a second, after a sleep
+#define PLAY_FRAMES_MAX  25                     // at a time: half a second, after a sleep
+#define IN_STEP_NS       (1 * SOTTO_NS_PER_MS)  // after a cell
+#define START_MAX_NS     (40 * SOTTO_NS_PER_MS) // without cells it starts all the same
 
 static bool echoes(const struct runner *r)
 {
@@ -115,10 +117,20 @@ void runner_audio_calls(struct runner *r)
         return;
     }
     r->speaker_on = on;
+    r->speaker_since_ns = on && !echoes(r) ? now : 0;
     if (!on) {
         audio_output_stop(r->output, now);
         r->levels.speaker = 0;
-    } else if (!echoes(r)) {
+    }
+}
+
+// A loudspeaker without a clock of its own gets into step with the cells that leave, so that one
+// wake serves both.
+static void start_speaker(struct runner *r, sotto_ns now)
+{
+    bool in_step = r->sent_ns > r->speaker_since_ns && now - r->sent_ns < IN_STEP_NS;
+    if (r->speaker_since_ns != 0 && (in_step || now - r->speaker_since_ns > START_MAX_NS)) {
+        r->speaker_since_ns = 0;
         audio_output_start(r->output, now);
     }
 }
@@ -172,6 +184,7 @@ void runner_audio_play(struct runner *r, struct sotto_now now)
     if (echoes(r) || (tick != SOTTO_NEVER && tick < now.mono_ns + PLAY_CLEAR_NS)) {
         return;
     }
+    start_speaker(r, now.mono_ns);
     unsigned frames = audio_output_wanted(r->output, now.mono_ns);
     for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
         sotto_device_playout(r->device, pcm, now);

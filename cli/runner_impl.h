@@ -53,6 +53,7 @@ struct runner {
     struct audio_input *input;
     struct audio_output *output;
     bool mic_on, speaker_on;
+    sotto_ns speaker_since_ns; // wanted since; 0: it runs, or is not wanted
     sotto_ns captured_ns, sent_ns, paused_ns;
     struct runner_levels levels;
     struct runner_lateness lateness;
