@@ -240,21 +240,56 @@ static void test_two_at_once(void **state)
     relay_sqlite_close(daemon);
 }
 
-// In another process, so that its locks are its own.
-static int add_elsewhere(const uint8_t invite[LINK_INVITE_BYTES])
+// Another process, made before this one has anything open (SQLite's state must not be forked): for
+// each byte that it is sent it opens the store, adds that invitation, and closes it.
+struct elsewhere {
+    pid_t pid;
+    int ask, answer;
+};
+
+static void serve(int ask, int answer)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
+    uint8_t invite[LINK_INVITE_BYTES] = {0};
+    while (read(ask, invite, 1) == 1) {
         struct relay_sqlite *db = NULL;
         int rc = relay_sqlite_open(&db, path, text, sizeof text);
         if (rc == 0)
             rc = add(db, invite, 0);
         relay_sqlite_close(db);
-        _exit(rc == 0 ? 0 : 1);
+        if (write(answer, &rc, sizeof rc) != sizeof rc)
+            break;
     }
-    int status;
-    waitpid(pid, &status, 0);
-    return status;
+    _exit(0);
+}
+
+static struct elsewhere elsewhere_start(void)
+{
+    int ask[2], answer[2];
+    assert_int_equal(pipe(ask), 0);
+    assert_int_equal(pipe(answer), 0);
+    struct elsewhere e = {.pid = fork(), .ask = ask[1], .answer = answer[0]};
+    if (e.pid == 0) {
+        close(ask[1]);
+        serve(ask[0], answer[1]);
+    }
+    close(ask[0]);
+    close(answer[1]);
+    return e;
+}
+
+static int add_elsewhere(const struct elsewhere *e, uint8_t n)
+{
+    int rc = -1;
+    assert_int_equal(write(e->ask, &n, 1), 1);
+    assert_int_equal(read(e->answer, &rc, sizeof rc), sizeof rc);
+    return rc;
+}
+
+static void elsewhere_end(const struct elsewhere *e)
+{
+    close(e->ask);
+    close(e->answer);
+    assert_int_equal(waitpid(e->pid, NULL, 0), e->pid);
 }
 
 // Two connections in one process and others elsewhere: what one has written all see, also after
@@ -262,11 +297,12 @@ static int add_elsewhere(const uint8_t invite[LINK_INVITE_BYTES])
 static void test_connections_see_each_other(void **state)
 {
     (void)state;
+    struct elsewhere elsewhere = elsewhere_start();
     struct relay_sqlite *a = open_store(), *b = open_store();
     for (uint8_t i = 1; i < 20; i++) {
         const uint8_t invite[LINK_INVITE_BYTES] = {i};
         struct relay_store_line line = contract_line(i);
-        assert_int_equal(add_elsewhere(invite), 0);
+        assert_int_equal(add_elsewhere(&elsewhere, i), 0);
         struct relay_store *s = relay_sqlite_store(i % 2 == 0 ? a : b);
         assert_int_equal(s->invite_check(s, invite, 1), 0);
         assert_int_equal(s->line_register(s, invite, &line, 1), 0);
@@ -281,6 +317,7 @@ static void test_connections_see_each_other(void **state)
     assert_int_equal(relay_sqlite_stats(a, 1, &stats), 0);
     assert_int_equal(stats.lines, 19);
     assert_int_equal(relay_sqlite_check(b), 0);
+    elsewhere_end(&elsewhere);
     relay_sqlite_close(a);
     relay_sqlite_close(b);
 }
