@@ -424,7 +424,8 @@ static void add_attempts(struct net_client *c, enum net_transport transport,
         if (i->ai_addrlen > sizeof a->remote) {
             continue;
         }
-        *a = (struct attempt){.client = c, .transport = transport, .index = index++};
+        *a = (struct attempt){.client = c, .transport = transport, .index = index};
+        index++;
         memcpy(&a->remote, i->ai_addr, i->ai_addrlen);
         // The port is at the same place in both families.
         a->remote.v4.sin_port = htons(c->cfg.port);

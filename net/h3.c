@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "h3.h"
 
+#include "h3_section.h"
 #include "net.h"
 #include "varint.h"
 
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <nghttp3/nghttp3.h>
 #include <sotto/base.h>
 
 // Unidirectional stream types: RFC 9114 §6.2, RFC 9204 §4.2, draft-02 §4.2.
@@ -174,7 +174,7 @@ static void stream_reject(struct h3 *h, struct h3_stream *s, uint64_t code)
 
 int h3_start(struct h3 *h)
 {
-    uint8_t settings[80], out[96];
+    uint8_t settings[80] = {0}, out[96];
     size_t n = 0;
     static const uint64_t ids[] = {SETTING_H3_DATAGRAM, SETTING_ENABLE_WEBTRANSPORT,
                                    SETTING_ENABLE_CONNECT_PROTOCOL,
@@ -193,62 +193,7 @@ int h3_start(struct h3 *h)
     return h->ops->write(h->user, H3_OUT_CONTROL, out, at + n, false);
 }
 
-// A field section without references to a dynamic table (RFC 9204 §4.5).
-struct section {
-    uint8_t bytes[H3_AUTHORITY_MAX_BYTES + 200];
-    size_t len;
-};
-
-// RFC 7541 §5.1 with a prefix of `bits`.
-static void put_int(struct section *s, uint8_t first, unsigned bits, size_t value)
-{
-    size_t max = ((size_t)1 << bits) - 1;
-    if (value < max) {
-        s->bytes[s->len++] = (uint8_t)(first | value);
-        return;
-    }
-    s->bytes[s->len++] = (uint8_t)(first | max);
-    value -= max;
-    while (value >= 128) {
-        s->bytes[s->len++] = (uint8_t)(value % 128 + 128);
-        value /= 128;
-    }
-    s->bytes[s->len++] = (uint8_t)value;
-}
-
-static void put_text(struct section *s, uint8_t first, unsigned bits, const char *text)
-{
-    size_t len = strlen(text);
-    put_int(s, first, bits, len);
-    memcpy(s->bytes + s->len, text, len);
-    s->len += len;
-}
-
-static void section_start(struct section *s)
-{
-    s->bytes[0] = 0; // Required Insert Count
-    s->bytes[1] = 0; // Base
-    s->len = 2;
-}
-
-static void put_indexed(struct section *s, size_t static_index)
-{
-    put_int(s, 0xc0, 6, static_index);
-}
-
-static void put_named(struct section *s, size_t static_index, const char *value)
-{
-    put_int(s, 0x50, 4, static_index);
-    put_text(s, 0x00, 7, value);
-}
-
-static void put_literal(struct section *s, const char *name, const char *value)
-{
-    put_text(s, 0x20, 3, name);
-    put_text(s, 0x00, 7, value);
-}
-
-static int write_headers(struct h3 *h, const struct section *s, bool fin)
+static int write_headers(struct h3 *h, const struct h3_section *s, bool fin)
 {
     uint8_t out[sizeof s->bytes + 2 * VARINT_MAX_BYTES];
     size_t n = varint_put(out, FRAME_HEADERS);
@@ -256,14 +201,6 @@ static int write_headers(struct h3 *h, const struct section *s, bool fin)
     memcpy(out + n, s->bytes, s->len);
     return h->ops->write(h->user, H3_OUT_SESSION, out, n + s->len, fin);
 }
-
-// Indices of RFC 9204 Appendix A.
-#define QPACK_AUTHORITY      0
-#define QPACK_PATH           1
-#define QPACK_METHOD_CONNECT 15
-#define QPACK_SCHEME_HTTPS   23
-#define QPACK_STATUS_200     25
-#define QPACK_STATUS_404     27
 
 int h3_request(struct h3 *h, int64_t session_id, const char *authority)
 {
@@ -277,14 +214,8 @@ int h3_request(struct h3 *h, int64_t session_id, const char *authority)
         return rv;
     }
     h->session_id = session_id;
-    struct section q;
-    section_start(&q);
-    put_indexed(&q, QPACK_METHOD_CONNECT);
-    put_indexed(&q, QPACK_SCHEME_HTTPS);
-    put_named(&q, QPACK_AUTHORITY, authority);
-    put_named(&q, QPACK_PATH, NET_PATH);
-    put_literal(&q, ":protocol", "webtransport");
-    put_literal(&q, "sec-webtransport-http3-draft02", "1");
+    struct h3_section q;
+    h3_section_request(&q, authority);
     return write_headers(h, &q, false);
 }
 
@@ -375,120 +306,12 @@ static int on_settings(struct h3 *h, const uint8_t *data, size_t len)
 
 // ---- HEADERS ------------------------------------------------------------------------------
 
-// The fields that decide, as bits.
-#define HAS_METHOD    0x01u
-#define HAS_PROTOCOL  0x02u
-#define HAS_SCHEME    0x04u
-#define HAS_PATH      0x08u
-#define HAS_AUTHORITY 0x10u
-#define HAS_STATUS    0x20u
-
-struct request {
-    unsigned seen;  // HAS_…, a field of that name was there
-    unsigned right; // HAS_…, with the value for a session
-    bool regular_seen;
-    size_t fields;
-};
-
-static bool buffer_is(nghttp3_vec v, const char *text)
-{
-    return v.len == strlen(text) && memcmp(v.base, text, v.len) == 0;
-}
-
-static bool take_field(struct request *r, const nghttp3_qpack_nv *nv)
-{
-    static const struct {
-        const char *name, *value; // value NULL: any but the empty one
-        unsigned bit;
-    } known[] = {
-        {":method", "CONNECT", HAS_METHOD},  {":protocol", "webtransport", HAS_PROTOCOL},
-        {":scheme", "https", HAS_SCHEME},    {":path", NET_PATH, HAS_PATH},
-        {":authority", NULL, HAS_AUTHORITY}, {":status", "200", HAS_STATUS},
-    };
-    nghttp3_vec name = nghttp3_rcbuf_get_buf(nv->name);
-    nghttp3_vec value = nghttp3_rcbuf_get_buf(nv->value);
-    if (++r->fields > H3_FIELDS_MAX || name.len == 0) {
-        return false;
-    }
-    if (name.base[0] != ':') {
-        r->regular_seen = true;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!buffer_is(name, known[i].name)) {
-            continue;
-        }
-        // RFC 9114 §4.3: once, and before the regular fields.
-        if ((r->seen & known[i].bit) != 0 || r->regular_seen) {
-            return false;
-        }
-        r->seen |= known[i].bit;
-        if (known[i].value != NULL ? buffer_is(value, known[i].value) : value.len > 0) {
-            r->right |= known[i].bit;
-        }
-        return true;
-    }
-    return false; // an unknown pseudo-header field makes the message malformed
-}
-
-// The table is of size zero, so a decoder is only needed for the moment. Returns 0,
-// SOTTO_EPARSE for a malformed message, or an error that ends the connection.
-static int decode_section(struct h3 *h, int64_t stream_id, const uint8_t *data, size_t len,
-                          struct request *r)
-{
-    const nghttp3_mem *mem = nghttp3_mem_default();
-    nghttp3_qpack_decoder *decoder = NULL;
-    nghttp3_qpack_stream_context *context = NULL;
-    int rv = SOTTO_ENOMEM;
-    if (nghttp3_qpack_decoder_new(&decoder, 0, 0, mem) != 0 ||
-        nghttp3_qpack_stream_context_new(&context, stream_id, mem) != 0) {
-        goto done;
-    }
-    rv = 0;
-    bool ended = false;
-    // Each step takes a byte or yields a field, or it is the end.
-    while (!ended) {
-        nghttp3_qpack_nv nv;
-        uint8_t flags = 0;
-        nghttp3_ssize n =
-            nghttp3_qpack_decoder_read_request(decoder, context, &nv, &flags, data, len, 1);
-        if (n < 0 || (flags & NGHTTP3_QPACK_DECODE_FLAG_BLOCKED) != 0) {
-            rv = fail(h, QPACK_DECOMPRESSION_FAILED, "a field section does not decode");
-            break;
-        }
-        data += n;
-        len -= (size_t)n;
-        if ((flags & NGHTTP3_QPACK_DECODE_FLAG_EMIT) != 0) {
-            bool good = take_field(r, &nv);
-            nghttp3_rcbuf_decref(nv.name);
-            nghttp3_rcbuf_decref(nv.value);
-            if (!good) {
-                rv = SOTTO_EPARSE;
-                break;
-            }
-        } else if (n == 0) {
-            ended = true;
-        }
-        ended = ended || (flags & NGHTTP3_QPACK_DECODE_FLAG_FINAL) != 0;
-    }
-done:
-    if (context != NULL) {
-        nghttp3_qpack_stream_context_del(context);
-    }
-    if (decoder != NULL) {
-        nghttp3_qpack_decoder_del(decoder);
-    }
-    return rv;
-}
-
 static int accept_session(struct h3 *h, struct h3_stream *s)
 {
     h->session_id = s->id;
     h->session_open = true;
-    struct section q;
-    section_start(&q);
-    put_indexed(&q, QPACK_STATUS_200);
-    put_literal(&q, "sec-webtransport-http3-draft", "draft02");
+    struct h3_section q;
+    h3_section_answer(&q, true);
     int rv = write_headers(h, &q, false);
     return rv != 0 ? rv : h->ops->on_session(h->user);
 }
@@ -498,26 +321,24 @@ static int refuse_session(struct h3 *h, struct h3_stream *s)
     h->session_refused = true;
     h->session_id = s->id;
     s->kind = KIND_IGNORED;
-    struct section q;
-    section_start(&q);
-    put_indexed(&q, QPACK_STATUS_404);
+    struct h3_section q;
+    h3_section_answer(&q, false);
     return write_headers(h, &q, true);
 }
 
-static int on_request(struct h3 *h, struct h3_stream *s, const struct request *r)
+static int on_request(struct h3 *h, struct h3_stream *s, bool session)
 {
     // One session a connection, and one answer in words to a client that asked for another path.
     if (h->session_open || h->session_refused) {
         stream_reject(h, s, H3_REQUEST_REJECTED);
         return 0;
     }
-    unsigned want = HAS_METHOD | HAS_PROTOCOL | HAS_SCHEME | HAS_PATH | HAS_AUTHORITY;
-    return (r->right & want) == want ? accept_session(h, s) : refuse_session(h, s);
+    return session ? accept_session(h, s) : refuse_session(h, s);
 }
 
-static int on_response(struct h3 *h, const struct request *r)
+static int on_response(struct h3 *h, bool session)
 {
-    if ((r->right & HAS_STATUS) == 0) {
+    if (!session) {
         return fail(h, H3_REQUEST_REJECTED, "the other side refused the session");
     }
     h->session_open = true;
@@ -526,19 +347,22 @@ static int on_response(struct h3 *h, const struct request *r)
 
 static int on_headers(struct h3 *h, struct h3_stream *s, const uint8_t *data, size_t len)
 {
-    struct request r = {0};
-    int rv = decode_section(h, s->id, data, len, &r);
-    if (rv == SOTTO_EPARSE && h->server) {
+    bool session;
+    int rv = h3_section_read(s->id, data, len, h->server, &session);
+    switch (rv) {
+    case 0:
+        return h->server ? on_request(h, s, session) : on_response(h, session);
+    case SOTTO_EPROTO:
+        return fail(h, QPACK_DECOMPRESSION_FAILED, "a field section does not decode");
+    case SOTTO_EPARSE:
+        if (!h->server) {
+            return fail(h, H3_MESSAGE_ERROR, "a malformed response");
+        }
         stream_reject(h, s, H3_MESSAGE_ERROR);
         return 0;
-    }
-    if (rv == SOTTO_EPARSE) {
-        return fail(h, H3_MESSAGE_ERROR, "a malformed response");
-    }
-    if (rv != 0) {
+    default:
         return rv;
     }
-    return h->server ? on_request(h, s, &r) : on_response(h, &r);
 }
 
 // ---- capsules -----------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quic.h"
-
-#include "tls.h"
+#include "quic_callbacks.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +10,7 @@
 
 // ---- going down ---------------------------------------------------------------------------
 
-static void go_down(struct quic_conn *c, enum net_reason reason, const char *detail)
+void quic_conn_fail(struct quic_conn *c, enum net_reason reason, const char *detail)
 {
     if (!c->down) {
         c->down = true;
@@ -20,11 +18,6 @@ static void go_down(struct quic_conn *c, enum net_reason reason, const char *det
         c->down_detail = detail;
         ngtcp2_ccerr_set_application_error(&c->close_error, H3_NO_ERROR, NULL, 0);
     }
-}
-
-void quic_conn_fail(struct quic_conn *c, enum net_reason reason, const char *detail)
-{
-    go_down(c, reason, detail);
 }
 
 void quic_conn_close(struct quic_conn *c, enum net_reason reason, uint64_t now_ns)
@@ -40,7 +33,7 @@ void quic_conn_close(struct quic_conn *c, enum net_reason reason, uint64_t now_n
         c->linger_until_ns = now_ns + QUIC_LINGER_MS * SOTTO_NS_PER_MS;
         return;
     }
-    go_down(c, reason, NULL);
+    quic_conn_fail(c, reason, NULL);
     if (!session && reason == NET_LIMIT) { // there is no session to carry the reason
         ngtcp2_ccerr_set_application_error(&c->close_error, H3_EXCESSIVE_LOAD, NULL, 0);
     }
@@ -54,35 +47,21 @@ void quic_conn_tell(struct quic_conn *c)
     }
 }
 
-// HTTP/3 found an error.
-static void fail_h3(struct quic_conn *c, int error)
-{
-    bool ours = error == SOTTO_ENOMEM || error == SOTTO_ECRYPTO;
-    bool coded = c->h3.error_code != 0;
-    const char *text = coded ? c->h3.error_text : "a message is too long";
-    go_down(c, ours ? NET_SYSTEM : NET_PROTOCOL, ours ? "out of memory" : text);
-    ngtcp2_ccerr_set_application_error(&c->close_error,
-                                       coded  ? c->h3.error_code
-                                       : ours ? H3_INTERNAL_ERROR
-                                              : H3_GENERAL_PROTOCOL_ERROR,
-                                       NULL, 0);
-}
-
 // The peer closed the connection, with these words.
 static void fail_closed_by_peer(struct quic_conn *c)
 {
     const ngtcp2_ccerr *e = ngtcp2_conn_get_ccerr(c->conn);
     c->silent = true;
     if (e->type == NGTCP2_CCERR_TYPE_APPLICATION && e->error_code == H3_NO_ERROR) {
-        go_down(c, NET_CLOSED, "the other side closed the connection");
+        quic_conn_fail(c, NET_CLOSED, "the other side closed the connection");
     } else if (e->error_code == NGTCP2_CONNECTION_REFUSED || e->error_code == H3_EXCESSIVE_LOAD) {
-        go_down(c, NET_LIMIT, "the other side refused the connection");
+        quic_conn_fail(c, NET_LIMIT, "the other side refused the connection");
     } else if (e->type == NGTCP2_CCERR_TYPE_TRANSPORT && e->error_code == NGTCP2_NO_ERROR) {
-        go_down(c, NET_CLOSED, "the other side closed the connection");
+        quic_conn_fail(c, NET_CLOSED, "the other side closed the connection");
     } else if (e->error_code == (NGTCP2_CRYPTO_ERROR | 120)) {
-        go_down(c, NET_PROTOCOL, "the other side does not speak HTTP/3");
+        quic_conn_fail(c, NET_PROTOCOL, "the other side does not speak HTTP/3");
     } else {
-        go_down(c, NET_PROTOCOL, "the other side reports an error");
+        quic_conn_fail(c, NET_PROTOCOL, "the other side reports an error");
     }
 }
 
@@ -97,368 +76,36 @@ static void fail_quic(struct quic_conn *c, int error)
     case NGTCP2_ERR_DROP_CONN:
     case NGTCP2_ERR_RETRY:
         c->silent = true;
-        go_down(c, NET_CLOSED, "the connection is closing");
+        quic_conn_fail(c, NET_CLOSED, "the connection is closing");
         return;
     case NGTCP2_ERR_IDLE_CLOSE:
         c->silent = true;
-        go_down(c, NET_TIMEOUT, "nothing was heard for too long");
+        quic_conn_fail(c, NET_TIMEOUT, "nothing was heard for too long");
         return;
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-        go_down(c, c->stats.packets_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
-                "no answer in time");
+        quic_conn_fail(c, c->stats.packets_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
+                       "no answer in time");
         return;
     case NGTCP2_ERR_NOMEM:
-        go_down(c, NET_SYSTEM, "out of memory");
+        quic_conn_fail(c, NET_SYSTEM, "out of memory");
         break;
     case NGTCP2_ERR_CRYPTO:
-        go_down(c, NET_PROTOCOL, "the TLS handshake failed");
+        quic_conn_fail(c, NET_PROTOCOL, "the TLS handshake failed");
         ngtcp2_ccerr_set_tls_alert(&c->close_error, ngtcp2_conn_get_tls_alert(c->conn), NULL, 0);
         return;
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
         c->silent = true;
-        go_down(c, NET_PROTOCOL, "the other side speaks no version of QUIC that we do");
+        quic_conn_fail(c, NET_PROTOCOL, "the other side speaks no version of QUIC that we do");
         return;
     default:
         if (c->down) {
             return; // a callback has already said why
         }
-        go_down(c, NET_PROTOCOL, ngtcp2_strerror(error));
+        quic_conn_fail(c, NET_PROTOCOL, ngtcp2_strerror(error));
         break;
     }
     ngtcp2_ccerr_set_liberr(&c->close_error, error, NULL, 0);
 }
-
-// ---- HTTP/3's callbacks -------------------------------------------------------------------
-
-static int on_h3_write(void *user, enum h3_out which, const uint8_t *data, size_t len, bool fin)
-{
-    struct quic_conn *c = user;
-    struct stream_out *s = &c->out[which];
-    if (s->fin) {
-        return 0;
-    }
-    if (which == H3_OUT_SESSION && s->id < 0) {
-        s->id = c->h3.session_id;
-    }
-    int rv = stream_out_append(s, data, len, NULL, 0);
-    if (rv == 0 && fin) {
-        s->fin = true;
-    }
-    c->pump = true;
-    return rv;
-}
-
-static void on_h3_reject(void *user, int64_t stream_id, uint64_t error_code)
-{
-    struct quic_conn *c = user;
-    // Fails only if the stream is gone already.
-    (void)ngtcp2_conn_shutdown_stream(c->conn, 0, stream_id, error_code);
-}
-
-static int on_h3_ready(void *user)
-{
-    struct quic_conn *c = user;
-    int64_t id;
-    if (ngtcp2_conn_open_bidi_stream(c->conn, &id, NULL) != 0) {
-        return SOTTO_EPROTO;
-    }
-    return h3_request(&c->h3, id, c->authority);
-}
-
-static void open_link(struct quic_conn *c)
-{
-    c->open = true;
-    c->events->on_open(c->owner);
-}
-
-static int on_h3_session(void *user)
-{
-    struct quic_conn *c = user;
-    if (c->server) {
-        return 0;
-    }
-    int64_t id;
-    if (ngtcp2_conn_open_bidi_stream(c->conn, &id, NULL) != 0) {
-        return SOTTO_EPROTO;
-    }
-    c->out[H3_OUT_LINK].id = id;
-    int rv = h3_open_link(&c->h3, id);
-    if (rv == 0) {
-        open_link(c);
-    }
-    return rv;
-}
-
-static int on_h3_link(void *user, int64_t stream_id)
-{
-    struct quic_conn *c = user;
-    c->out[H3_OUT_LINK].id = stream_id;
-    open_link(c);
-    return 0;
-}
-
-static bool on_frame(void *user, const uint8_t *msg, size_t len)
-{
-    struct quic_conn *c = user;
-    if (!c->down) {
-        c->events->on_message(c->owner, msg, len);
-    }
-    return !c->down;
-}
-
-static int on_h3_bytes(void *user, const uint8_t *data, size_t len)
-{
-    struct quic_conn *c = user;
-    return c->down ? 0 : frame_decoder_push(&c->frames, data, len, on_frame, c);
-}
-
-static void on_h3_end(void *user, uint32_t code)
-{
-    struct quic_conn *c = user;
-    go_down(c, link_reason_from_code(code), "the other side closed the session");
-}
-
-static const struct h3_ops h3_ops = {
-    .write = on_h3_write,
-    .reject = on_h3_reject,
-    .on_ready = on_h3_ready,
-    .on_session = on_h3_session,
-    .on_link = on_h3_link,
-    .on_bytes = on_h3_bytes,
-    .on_end = on_h3_end,
-};
-
-// ---- ngtcp2's callbacks -------------------------------------------------------------------
-
-static ngtcp2_conn *get_conn(ngtcp2_crypto_conn_ref *ref)
-{
-    struct quic_conn *c = ref->user_data;
-    return c->conn;
-}
-
-static void on_rand(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
-{
-    (void)ctx;
-    if (RAND_bytes(dest, (int)len) != 1) {
-        abort(); // nothing is safe without randomness
-    }
-}
-
-static int on_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset,
-                          const uint8_t *data, size_t len, void *user)
-{
-    struct quic_conn *c = user;
-    c->saw_other = true;
-    if (c->ssl == NULL) {
-        return NGTCP2_ERR_CRYPTO; // a client has nothing to say in TLS after the handshake
-    }
-    return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, len, user);
-}
-
-static int h3_result(struct quic_conn *c, int rv)
-{
-    if (rv == 0) {
-        return 0;
-    }
-    fail_h3(c, rv);
-    return NGTCP2_ERR_CALLBACK_FAILURE;
-}
-
-// SETTINGS go out with the server's first flight, half a round trip before the handshake ends.
-static int on_tx_key(ngtcp2_conn *conn, ngtcp2_encryption_level level, void *user)
-{
-    struct quic_conn *c = user;
-    if (level != NGTCP2_ENCRYPTION_LEVEL_1RTT) {
-        return 0;
-    }
-    if (ngtcp2_conn_open_uni_stream(conn, &c->out[H3_OUT_CONTROL].id, NULL) != 0) {
-        c->out[H3_OUT_CONTROL].id = -1; // opened when the peer's parameters allow it
-    }
-    return h3_result(c, h3_start(&c->h3));
-}
-
-static int on_uni_streams(ngtcp2_conn *conn, uint64_t max, void *user)
-{
-    (void)max;
-    struct quic_conn *c = user;
-    if (c->out[H3_OUT_CONTROL].id < 0 && c->out[H3_OUT_CONTROL].unwritten_bytes > 0) {
-        if (ngtcp2_conn_open_uni_stream(conn, &c->out[H3_OUT_CONTROL].id, NULL) != 0) {
-            c->out[H3_OUT_CONTROL].id = -1;
-        }
-    }
-    return 0;
-}
-
-static int on_handshake_completed(ngtcp2_conn *conn, void *user)
-{
-    (void)conn;
-    struct quic_conn *c = user;
-    c->handshake_done = true;
-    c->tls_group = tls_group_name(c->ssl);
-    ngtcp2_conn_set_keep_alive_timeout(c->conn, c->shared->keep_alive_ms * SOTTO_NS_PER_MS);
-    return 0;
-}
-
-static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream_id, uint64_t offset,
-                          const uint8_t *data, size_t len, void *user, void *stream_user)
-{
-    (void)offset;
-    (void)stream_user;
-    struct quic_conn *c = user;
-    c->saw_other = true;
-    if (c->down) {
-        return 0;
-    }
-    int rv = h3_recv(&c->h3, stream_id, data, len, (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0);
-    // All of it is consumed: make room for as much.
-    ngtcp2_conn_extend_max_offset(conn, len);
-    (void)ngtcp2_conn_extend_max_stream_offset(conn, stream_id, len);
-    return h3_result(c, rv);
-}
-
-static struct stream_out *find_out(struct quic_conn *c, int64_t stream_id)
-{
-    for (size_t i = 0; i < 3; i++) {
-        if (c->out[i].id == stream_id) {
-            return &c->out[i];
-        }
-    }
-    return NULL;
-}
-
-static int on_acked(ngtcp2_conn *conn, int64_t stream_id, uint64_t offset, uint64_t len, void *user,
-                    void *stream_user)
-{
-    (void)conn;
-    (void)stream_user;
-    struct stream_out *s = find_out(user, stream_id);
-    if (s != NULL) {
-        stream_out_acked(s, offset + len);
-    }
-    return 0;
-}
-
-static int on_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t stream_id, uint64_t code,
-                           void *user, void *stream_user)
-{
-    (void)flags;
-    (void)code;
-    (void)stream_user;
-    struct quic_conn *c = user;
-    c->saw_other = true;
-    struct stream_out *s = find_out(c, stream_id);
-    if (s != NULL) {
-        stream_out_deinit(s);
-        s->fin = true; // and nothing more goes in
-    }
-    if (c->linger_until_ns != 0 && stream_id == c->h3.session_id) {
-        go_down(c, NET_CLOSED, NULL); // both sides have ended it
-    }
-    h3_stream_gone(&c->h3, stream_id, false);
-    if (!ngtcp2_conn_is_local_stream(conn, stream_id)) {
-        if (ngtcp2_is_bidi_stream(stream_id)) {
-            ngtcp2_conn_extend_max_streams_bidi(conn, 1);
-        } else {
-            ngtcp2_conn_extend_max_streams_uni(conn, 1);
-        }
-    }
-    return 0;
-}
-
-static int on_stream_reset(ngtcp2_conn *conn, int64_t stream_id, uint64_t final_size, uint64_t code,
-                           void *user, void *stream_user)
-{
-    (void)conn;
-    (void)final_size;
-    (void)code;
-    (void)stream_user;
-    struct quic_conn *c = user;
-    c->saw_other = true;
-    if (!c->server && !c->open && stream_id == c->h3.session_id) {
-        go_down(c, NET_PROTOCOL, "the other side refused the session");
-    }
-    h3_stream_gone(&c->h3, stream_id, true);
-    return 0;
-}
-
-static int on_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, size_t len,
-                       void *user)
-{
-    (void)conn;
-    (void)flags;
-    struct quic_conn *c = user;
-    c->saw_datagram = true;
-    if (!c->down && h3_datagram_payload(&c->h3, &data, &len) && len <= NET_DATAGRAM_MAX_BYTES) {
-        c->stats.datagrams_received++;
-        c->events->on_datagram(c->owner, data, len);
-    }
-    return 0;
-}
-
-static int on_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user)
-{
-    (void)conn;
-    struct quic_conn *c = user;
-    on_rand(cid->data, len, NULL);
-    cid->datalen = len;
-    if (ngtcp2_crypto_generate_stateless_reset_token(token, c->shared->reset_secret,
-                                                     QUIC_RESET_SECRET_BYTES, cid) != 0) {
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    }
-    if (c->shared->cid_add != NULL && c->shared->cid_add(c, cid) != 0) {
-        go_down(c, NET_SYSTEM, "out of memory");
-        return NGTCP2_ERR_CALLBACK_FAILURE;
-    }
-    return 0;
-}
-
-static int on_remove_cid(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user)
-{
-    (void)conn;
-    struct quic_conn *c = user;
-    if (c->shared->cid_remove != NULL) {
-        c->shared->cid_remove(c, cid);
-    }
-    return 0;
-}
-
-static int on_stateless_reset(ngtcp2_conn *conn, const ngtcp2_pkt_stateless_reset *reset,
-                              void *user)
-{
-    (void)conn;
-    (void)reset;
-    struct quic_conn *c = user;
-    go_down(c, NET_TIMEOUT, "the other side was restarted and knows nothing of the connection");
-    c->silent = true;
-    return 0;
-}
-
-static const ngtcp2_callbacks callbacks = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
-    .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = on_crypto_data,
-    .handshake_completed = on_handshake_completed,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
-    .hp_mask = ngtcp2_crypto_hp_mask_cb,
-    .recv_stream_data = on_stream_data,
-    .acked_stream_data_offset = on_acked,
-    .stream_close = on_stream_close,
-    .recv_stateless_reset = on_stateless_reset,
-    .recv_retry = ngtcp2_crypto_recv_retry_cb,
-    .extend_max_local_streams_uni = on_uni_streams,
-    .rand = on_rand,
-    .get_new_connection_id = on_new_cid,
-    .remove_connection_id = on_remove_cid,
-    .update_key = ngtcp2_crypto_update_key_cb,
-    .stream_reset = on_stream_reset,
-    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
-    .recv_datagram = on_datagram,
-    .get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
-    .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
-    .recv_tx_key = on_tx_key,
-};
 
 // ---- making and freeing -------------------------------------------------------------------
 
@@ -497,9 +144,9 @@ static void init_common(struct quic_conn *c, SSL *ssl, bool server,
     c->shared = shared;
     c->events = events;
     c->owner = owner;
-    c->ref = (ngtcp2_crypto_conn_ref){.get_conn = get_conn, .user_data = c};
+    c->ref = (ngtcp2_crypto_conn_ref){.get_conn = quic_get_conn, .user_data = c};
     c->pump = true;
-    h3_init(&c->h3, server, &h3_ops, c);
+    h3_init(&c->h3, server, &quic_h3_ops, c);
     for (size_t i = 0; i < 3; i++) {
         stream_out_init(&c->out[i]);
     }
@@ -531,7 +178,7 @@ static int attach_tls(struct quic_conn *c)
 static void random_cid(ngtcp2_cid *cid, size_t len)
 {
     cid->datalen = len;
-    on_rand(cid->data, len, NULL);
+    quic_random(cid->data, len, NULL);
 }
 
 int quic_conn_init_client(struct quic_conn *c, SSL *ssl, const char *authority,
@@ -552,8 +199,8 @@ int quic_conn_init_client(struct quic_conn *c, SSL *ssl, const char *authority,
     ngtcp2_path_storage_init(&path, &local->any, udp_address_len(local), &remote->any,
                              udp_address_len(remote), NULL);
     int rv = SOTTO_ENOMEM;
-    if (ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1, &callbacks,
-                               &settings, &params, NULL, c) == 0) {
+    if (ngtcp2_conn_client_new(&c->conn, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1,
+                               &quic_callbacks, &settings, &params, NULL, c) == 0) {
         rv = attach_tls(c);
     }
     if (rv != 0) {
@@ -591,7 +238,7 @@ int quic_conn_init_server(struct quic_conn *c, SSL *ssl, const ngtcp2_pkt_hd *fi
     }
     params.stateless_reset_token_present = 1;
     rv = SOTTO_ENOMEM;
-    if (ngtcp2_conn_server_new(&c->conn, &first->scid, &scid, path, first->version, &callbacks,
+    if (ngtcp2_conn_server_new(&c->conn, &first->scid, &scid, path, first->version, &quic_callbacks,
                                &settings, &params, NULL, c) != 0 ||
         shared->cid_add(c, &scid) != 0) {
         goto done;
@@ -672,7 +319,7 @@ void quic_conn_expire(struct quic_conn *c, uint64_t now_ns)
         return;
     }
     if (c->linger_until_ns != 0 && c->linger_until_ns <= now_ns) {
-        go_down(c, NET_CLOSED, NULL);
+        quic_conn_fail(c, NET_CLOSED, NULL);
         return;
     }
     c->ack_hold_ns = 0;

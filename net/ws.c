@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ws.h"
-
-#include "http1.h"
+#include "ws_internal.h"
 
 #include <assert.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,61 +15,11 @@
 
 // Taken from the kernel at a time.
 #define READ_BYTES        65536
-// Frames are gathered into TLS records of at most this.
-#define PLAIN_BYTES       16384
 // Answers to pings that a peer does not read.
 #define CONTROL_QUEUE_MAX 64
 #define HANDLES           2
 // Times WS_CLOSE_MS that a peer gets to take the rest.
 #define CLOSE_EXTENSIONS  10
-
-enum ws_state {
-    WS_CONNECTING, // TCP
-    WS_TLS,
-    WS_HTTP,
-    WS_OPEN,
-    WS_ANSWERING, // a plain GET
-    WS_CLOSING,
-};
-
-struct ws_message {
-    struct ws_message *next;
-    size_t len; // with the type byte
-    uint8_t data[];
-};
-
-struct ws_conn {
-    uv_tcp_t tcp;
-    uv_timer_t timer;
-    uv_connect_t connect;
-    uv_shutdown_t shutdown;
-    struct ws_config cfg;
-    const struct tls_client_check *check; // client
-    const char *authority;
-    SSL *ssl;
-    BIO *in, *out; // belong to ssl
-    wslay_event_context_ptr ws;
-    struct ws_message *messages, *messages_tail;
-    size_t message_bytes;
-    struct datagram_queue datagrams;
-    uint8_t *head; // of HTTP, then what came right behind it
-    size_t head_len, head_at;
-    char key[HTTP1_KEY_BYTES + 1];
-    const struct net_http_answer *answer;
-    size_t answer_at;
-    uint8_t *plain; // while flushing
-    size_t plain_len;
-    size_t out_pending; // with the kernel or on the way to it
-    enum ws_state state;
-    unsigned handles_open, close_extensions;
-    uint64_t last_received_ms, deadline_ms;
-    enum net_reason reason;
-    const char *detail;
-    bool server, refused;
-    bool inside; // a callback of ours runs: nothing is freed under it
-    bool down, told, freeing, closing;
-    struct net_stats stats;
-};
 
 static void settle(struct ws_conn *c);
 static void on_timer(uv_timer_t *timer);
@@ -80,7 +27,7 @@ static void flush(struct ws_conn *c);
 
 // ---- going down ---------------------------------------------------------------------------
 
-static void go_down(struct ws_conn *c, enum net_reason reason, const char *detail)
+void ws_go_down(struct ws_conn *c, enum net_reason reason, const char *detail)
 {
     if (!c->down) {
         c->down = true;
@@ -162,15 +109,13 @@ static void say_goodbye(struct ws_conn *c, enum net_reason reason)
     }
 }
 
-static void push_out(struct ws_conn *c);
-
 static void release(struct ws_conn *c)
 {
     if (c->state == WS_CLOSING) {
         return;
     }
     say_goodbye(c, c->reason);
-    push_out(c);
+    ws_push_out(c);
     // The owner's pool is not ours any more.
     datagram_queue_clear(&c->datagrams, c->cfg.pool);
     hang_up(c);
@@ -242,7 +187,7 @@ static void on_written(uv_write_t *request, int status)
 }
 
 // Everything that TLS has produced goes to the kernel, or into one write request.
-static void push_out(struct ws_conn *c)
+void ws_push_out(struct ws_conn *c)
 {
     char *data = NULL;
     if (c->ssl == NULL || c->closing) {
@@ -259,7 +204,7 @@ static void push_out(struct ws_conn *c)
         uv_buf_t buf = uv_buf_init(data, (unsigned)len);
         int n = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
         if (n < 0 && n != UV_EAGAIN) {
-            go_down(c, NET_TIMEOUT, "the connection was lost");
+            ws_go_down(c, NET_TIMEOUT, "the connection was lost");
             sent = len;
         } else if (n > 0) {
             sent = (size_t)n;
@@ -269,7 +214,7 @@ static void push_out(struct ws_conn *c)
         size_t rest = len - sent;
         struct write_request *w = malloc(sizeof *w + rest);
         if (w == NULL) {
-            go_down(c, NET_SYSTEM, "out of memory");
+            ws_go_down(c, NET_SYSTEM, "out of memory");
         } else {
             memcpy(w->data, data + sent, rest);
             w->conn = c;
@@ -277,7 +222,7 @@ static void push_out(struct ws_conn *c)
             uv_buf_t buf = uv_buf_init((char *)w->data, (unsigned)rest);
             if (uv_write(&w->request, (uv_stream_t *)&c->tcp, &buf, 1, on_written) != 0) {
                 free(w);
-                go_down(c, NET_TIMEOUT, "the connection was lost");
+                ws_go_down(c, NET_TIMEOUT, "the connection was lost");
             } else {
                 c->out_pending += rest;
             }
@@ -286,7 +231,7 @@ static void push_out(struct ws_conn *c)
     (void)BIO_reset(c->out);
 }
 
-static bool write_plain(struct ws_conn *c, const void *data, size_t len)
+bool ws_write_plain(struct ws_conn *c, const void *data, size_t len)
 {
     if (len == 0) {
         return true;
@@ -294,7 +239,7 @@ static bool write_plain(struct ws_conn *c, const void *data, size_t len)
     ERR_clear_error();
     // A memory BIO takes everything.
     if (SSL_write(c->ssl, data, (int)len) != (int)len) {
-        go_down(c, NET_PROTOCOL, "TLS failed");
+        ws_go_down(c, NET_PROTOCOL, "TLS failed");
         return false;
     }
     return true;
@@ -305,7 +250,7 @@ static ssize_t on_ws_send(wslay_event_context_ptr ws, const uint8_t *data, size_
 {
     (void)flags;
     struct ws_conn *c = user;
-    size_t room = c->plain != NULL ? PLAIN_BYTES - c->plain_len : 0;
+    size_t room = c->plain != NULL ? WS_PLAIN_BYTES - c->plain_len : 0;
     if (room == 0) {
         wslay_event_set_error(ws, WSLAY_ERR_WOULDBLOCK);
         return -1;
@@ -337,7 +282,7 @@ static bool queue_next(struct ws_conn *c)
         datagram_queue_pop(&c->datagrams, c->cfg.pool);
         c->stats.datagrams_sent++;
         if (wslay_event_queue_msg(c->ws, &m) != 0) {
-            go_down(c, NET_SYSTEM, "out of memory");
+            ws_go_down(c, NET_SYSTEM, "out of memory");
         }
         return true;
     }
@@ -348,7 +293,7 @@ static bool queue_next(struct ws_conn *c)
     m.msg = first->data;
     m.msg_length = first->len;
     if (wslay_event_queue_msg(c->ws, &m) != 0) {
-        go_down(c, NET_SYSTEM, "out of memory");
+        ws_go_down(c, NET_SYSTEM, "out of memory");
     }
     c->messages = first->next;
     if (c->messages == NULL) {
@@ -361,42 +306,26 @@ static bool queue_next(struct ws_conn *c)
 
 static void flush_frames(struct ws_conn *c)
 {
-    uint8_t plain[PLAIN_BYTES];
+    uint8_t plain[WS_PLAIN_BYTES];
     c->plain = plain;
     // A connection that goes down still says its last words: the close frame, or the answer to one.
     while ((!c->down || c->freeing) && c->out_pending < WS_OUT_HIGH_BYTES) {
         c->plain_len = 0;
         while (wslay_event_want_write(c->ws) || (!c->down && queue_next(c))) {
             if (wslay_event_send(c->ws) != 0) {
-                go_down(c, NET_PROTOCOL, "WebSocket failed");
+                ws_go_down(c, NET_PROTOCOL, "WebSocket failed");
                 break;
             }
-            if (c->plain_len > PLAIN_BYTES / 2) {
+            if (c->plain_len > WS_PLAIN_BYTES / 2) {
                 break;
             }
         }
-        if (c->plain_len == 0 || !write_plain(c, plain, c->plain_len)) {
+        if (c->plain_len == 0 || !ws_write_plain(c, plain, c->plain_len)) {
             break;
         }
-        push_out(c);
+        ws_push_out(c);
     }
     c->plain = NULL;
-}
-
-static void flush_answer(struct ws_conn *c)
-{
-    while (!c->down && c->answer_at < c->answer->len && c->out_pending < WS_OUT_HIGH_BYTES) {
-        size_t n = c->answer->len - c->answer_at;
-        n = n < PLAIN_BYTES ? n : PLAIN_BYTES;
-        if (!write_plain(c, c->answer->body + c->answer_at, n)) {
-            return;
-        }
-        c->answer_at += n;
-        push_out(c);
-    }
-    if (c->answer_at == c->answer->len) {
-        go_down(c, NET_CLOSED, "answered");
-    }
 }
 
 static void flush(struct ws_conn *c)
@@ -404,9 +333,9 @@ static void flush(struct ws_conn *c)
     if (c->state == WS_OPEN && c->ws != NULL) {
         flush_frames(c);
     } else if (c->state == WS_ANSWERING) {
-        flush_answer(c);
+        ws_http_flush(c);
     }
-    push_out(c);
+    ws_push_out(c);
 }
 
 bool ws_wants_flush(const struct ws_conn *c)
@@ -448,9 +377,9 @@ static ssize_t on_ws_recv(wslay_event_context_ptr ws, uint8_t *buf, size_t len, 
     }
     int error = c->down ? SSL_ERROR_WANT_READ : SSL_get_error(c->ssl, n);
     if (error == SSL_ERROR_ZERO_RETURN) {
-        go_down(c, NET_CLOSED, "the other side closed the connection");
+        ws_go_down(c, NET_CLOSED, "the other side closed the connection");
     } else if (error != SSL_ERROR_WANT_READ) {
-        go_down(c, NET_PROTOCOL, "TLS failed");
+        ws_go_down(c, NET_PROTOCOL, "TLS failed");
     }
     wslay_event_set_error(ws, WSLAY_ERR_WOULDBLOCK);
     return -1;
@@ -464,7 +393,7 @@ static void on_binary(struct ws_conn *c, const uint8_t *data, size_t len)
         c->stats.datagrams_received++;
         c->cfg.events->on_datagram(c->cfg.owner, data + 1, len - 1);
     } else {
-        go_down(c, NET_PROTOCOL, "a WebSocket message of unknown type");
+        ws_go_down(c, NET_PROTOCOL, "a WebSocket message of unknown type");
     }
 }
 
@@ -482,17 +411,17 @@ static void on_ws_message(wslay_event_context_ptr ws, const struct wslay_event_o
         on_binary(c, arg->msg, arg->msg_length);
         break;
     case WSLAY_CONNECTION_CLOSE:
-        go_down(c,
-                arg->status_code >= WS_STATUS_BASE
-                    ? link_reason_from_code(arg->status_code - (uint32_t)WS_STATUS_BASE)
-                    : NET_CLOSED,
-                "the other side closed the connection");
+        ws_go_down(c,
+                   arg->status_code >= WS_STATUS_BASE
+                       ? link_reason_from_code(arg->status_code - (uint32_t)WS_STATUS_BASE)
+                       : NET_CLOSED,
+                   "the other side closed the connection");
         break;
     case WSLAY_PING:
     case WSLAY_PONG:
         break;
     default:
-        go_down(c, NET_PROTOCOL, "a WebSocket message that is not binary");
+        ws_go_down(c, NET_PROTOCOL, "a WebSocket message that is not binary");
         break;
     }
 }
@@ -500,13 +429,13 @@ static void on_ws_message(wslay_event_context_ptr ws, const struct wslay_event_o
 static void recv_frames(struct ws_conn *c)
 {
     if (wslay_event_recv(c->ws) != 0 || (!c->down && !wslay_event_want_read(c->ws))) {
-        go_down(c, NET_PROTOCOL, "the other side broke the WebSocket protocol");
+        ws_go_down(c, NET_PROTOCOL, "the other side broke the WebSocket protocol");
     } else if (wslay_event_get_queued_msg_count(c->ws) > CONTROL_QUEUE_MAX) {
-        go_down(c, NET_LIMIT, "too many pings that it does not read the answers of");
+        ws_go_down(c, NET_LIMIT, "too many pings that it does not read the answers of");
     }
 }
 
-// ---- HTTP ---------------------------------------------------------------------------------
+// ---- open ---------------------------------------------------------------------------------
 
 static bool ws_begin(struct ws_conn *c)
 {
@@ -520,7 +449,7 @@ static bool ws_begin(struct ws_conn *c)
                        : wslay_event_context_client_init(&c->ws, &callbacks, c);
     if (rv != 0) {
         c->ws = NULL;
-        go_down(c, NET_SYSTEM, "out of memory");
+        ws_go_down(c, NET_SYSTEM, "out of memory");
         return false;
     }
     wslay_event_config_set_max_recv_msg_length(c->ws, NET_MESSAGE_MAX_BYTES + 1);
@@ -530,142 +459,10 @@ static bool ws_begin(struct ws_conn *c)
     return true;
 }
 
-static void open_link(struct ws_conn *c)
+void ws_open_link(struct ws_conn *c)
 {
     if (ws_begin(c)) {
         c->cfg.events->on_open(c->cfg.owner);
-    }
-}
-
-static void answer_error(struct ws_conn *c, const char *status)
-{
-    char text[128];
-    int n = snprintf(text, sizeof text,
-                     "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
-    (void)write_plain(c, text, (size_t)n);
-    push_out(c);
-    go_down(c, NET_PROTOCOL, "not a WebSocket request");
-}
-
-static void answer_get(struct ws_conn *c, const struct http1_request *r)
-{
-    const struct net_http_answer *a =
-        c->cfg.on_get != NULL ? c->cfg.on_get(c->cfg.on_get_user, r->path) : NULL;
-    if (a == NULL) {
-        answer_error(c, "404 Not Found");
-        return;
-    }
-    char text[128];
-    int n = snprintf(text, sizeof text,
-                     "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n", a->len);
-    c->answer = a;
-    c->answer_at = 0;
-    c->state = WS_ANSWERING;
-    if (write_plain(c, text, (size_t)n) && write_plain(c, a->headers, strlen(a->headers)) &&
-        write_plain(c, "\r\n", 2)) {
-        flush(c);
-    }
-}
-
-static void on_request(struct ws_conn *c)
-{
-    struct http1_request r;
-    int n = http1_parse_request(c->head, c->head_len, &r);
-    if (n == SOTTO_EAGAIN) {
-        return;
-    }
-    if (n < 0) {
-        answer_error(c, "400 Bad Request");
-        return;
-    }
-    if (c->refused) {
-        answer_error(c, "503 Service Unavailable");
-        return;
-    }
-    if (!r.get || (r.websocket && strcmp(r.path, NET_PATH) != 0)) {
-        answer_error(c, "404 Not Found");
-        return;
-    }
-    if (!r.websocket) {
-        answer_get(c, &r);
-        return;
-    }
-    c->head_at = (size_t)n;
-    char accept[HTTP1_ACCEPT_BYTES + 1], text[256];
-    if (http1_accept_of(r.key, accept) != 0) {
-        go_down(c, NET_SYSTEM, "out of memory");
-        return;
-    }
-    int len = snprintf(text, sizeof text,
-                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-                       accept);
-    if (write_plain(c, text, (size_t)len)) {
-        open_link(c);
-    }
-}
-
-static void send_request(struct ws_conn *c)
-{
-    char text[HTTP1_HEAD_MAX_BYTES];
-    if (http1_new_key(c->key) != 0) {
-        go_down(c, NET_SYSTEM, "out of memory");
-        return;
-    }
-    int len = snprintf(text, sizeof text,
-                       "GET " NET_PATH " HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n",
-                       c->authority, c->key);
-    (void)write_plain(c, text, (size_t)len);
-}
-
-static void on_response(struct ws_conn *c)
-{
-    struct http1_response r;
-    int n = http1_parse_response(c->head, c->head_len, &r);
-    if (n == SOTTO_EAGAIN) {
-        return;
-    }
-    char accept[HTTP1_ACCEPT_BYTES + 1];
-    if (n < 0) {
-        go_down(c, NET_PROTOCOL, "no answer in HTTP");
-    } else if (r.status == 503) {
-        go_down(c, NET_LIMIT, "the relay takes no more connections");
-    } else if (!r.websocket || http1_accept_of(c->key, accept) != 0 ||
-               strcmp(accept, r.accept) != 0) {
-        go_down(c, NET_PROTOCOL, "the other side refused the WebSocket");
-    } else {
-        c->head_at = (size_t)n;
-        open_link(c);
-    }
-}
-
-static void recv_head(struct ws_conn *c)
-{
-    if (c->head == NULL) {
-        c->head = malloc(HTTP1_HEAD_MAX_BYTES);
-        if (c->head == NULL) {
-            go_down(c, NET_SYSTEM, "out of memory");
-            return;
-        }
-    }
-    while (!c->down && c->state == WS_HTTP) {
-        size_t room = HTTP1_HEAD_MAX_BYTES - c->head_len;
-        ERR_clear_error();
-        int n = SSL_read(c->ssl, c->head + c->head_len, (int)room);
-        if (n <= 0) {
-            if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ) {
-                go_down(c, NET_CLOSED, "the other side closed the connection");
-            }
-            return;
-        }
-        c->head_len += (size_t)n;
-        if (c->server) {
-            on_request(c);
-        } else {
-            on_response(c);
-        }
     }
 }
 
@@ -678,7 +475,7 @@ static void fail_tls(struct ws_conn *c)
     if (!c->server) {
         reason = tls_client_failure(c->ssl, c->check, &detail);
     }
-    go_down(c, reason, detail);
+    ws_go_down(c, reason, detail);
 }
 
 static void handshake(struct ws_conn *c)
@@ -689,7 +486,7 @@ static void handshake(struct ws_conn *c)
         c->state = WS_HTTP;
         c->stats.tls_group = tls_group_name(c->ssl);
         if (!c->server) {
-            send_request(c);
+            ws_http_request(c);
         }
         return;
     }
@@ -705,7 +502,7 @@ static void drive(struct ws_conn *c)
         handshake(c);
     }
     if (!c->down && c->state == WS_HTTP) {
-        recv_head(c);
+        ws_http_recv(c);
     }
     if (!c->down && c->state == WS_OPEN) {
         recv_frames(c);
@@ -727,9 +524,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 static void on_read_error(struct ws_conn *c, ssize_t error)
 {
     if (c->state == WS_OPEN) {
-        go_down(c, error == UV_EOF ? NET_CLOSED : NET_TIMEOUT, "the connection was lost");
+        ws_go_down(c, error == UV_EOF ? NET_CLOSED : NET_TIMEOUT, "the connection was lost");
     } else {
-        go_down(c, NET_PROTOCOL, "the other side hung up");
+        ws_go_down(c, NET_PROTOCOL, "the other side hung up");
     }
 }
 
@@ -753,7 +550,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         c->last_received_ms = uv_now(c->cfg.loop);
         c->stats.bytes_received += (uint64_t)n;
         if (BIO_write(c->in, buf->base, (int)n) != (int)n) {
-            go_down(c, NET_SYSTEM, "out of memory");
+            ws_go_down(c, NET_SYSTEM, "out of memory");
         } else if (!c->down) {
             drive(c);
         }
@@ -766,7 +563,7 @@ static void on_open_timer(struct ws_conn *c)
 {
     uint64_t silent_ms = uv_now(c->cfg.loop) - c->last_received_ms;
     if (silent_ms >= c->cfg.idle_timeout_ms) {
-        go_down(c, NET_TIMEOUT, "nothing was heard for too long");
+        ws_go_down(c, NET_TIMEOUT, "nothing was heard for too long");
     } else if (silent_ms >= c->cfg.keep_alive_ms) {
         struct wslay_event_msg ping = {.opcode = WSLAY_PING};
         (void)wslay_event_queue_msg(c->ws, &ping);
@@ -790,8 +587,8 @@ static void on_timer(uv_timer_t *timer)
     if (!c->down && c->state == WS_OPEN) {
         on_open_timer(c);
     } else if (!c->down && now >= c->deadline_ms) {
-        go_down(c, c->stats.bytes_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
-                "no answer in time");
+        ws_go_down(c, c->stats.bytes_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
+                   "no answer in time");
     } else if (!c->down) {
         uv_timer_start(timer, on_timer, c->deadline_ms - now, 0);
     }
@@ -805,7 +602,7 @@ static void begin_tls(struct ws_conn *c)
     (void)uv_tcp_nodelay(&c->tcp, 1);
     int rv = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
     if (rv != 0) {
-        go_down(c, NET_SYSTEM, "out of memory");
+        ws_go_down(c, NET_SYSTEM, "out of memory");
         return;
     }
     if (!c->server) {
@@ -821,8 +618,8 @@ static void on_connected(uv_connect_t *request, int status)
     }
     c->inside = true;
     if (status != 0) {
-        go_down(c, NET_UNREACHABLE,
-                status == UV_ECONNREFUSED ? "nobody listens there" : "no route to it");
+        ws_go_down(c, NET_UNREACHABLE,
+                   status == UV_ECONNREFUSED ? "nobody listens there" : "no route to it");
     } else {
         uv_os_fd_t fd;
         int user_timeout_ms = WS_TCP_USER_TIMEOUT_MS;

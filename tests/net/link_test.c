@@ -637,6 +637,73 @@ static void test_free_in_callbacks(void **state)
     }
 }
 
+// All at once: most of them have to prove their address first (Retry), and all get in.
+static void test_many(void **state)
+{
+    (void)state;
+    enum { MANY = 200 };
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct echo e;
+    struct net_server_config server_cfg = {.max_connections_per_address = 2 * MANY + 2};
+    echo_start(&e, &loop, "relay", &server_cfg);
+    struct net_client_config cfg = peer_config("relay", net_server_port(e.server));
+    cfg.quic_head_start_ms = 6000;
+    static struct peer peers[MANY];
+    memset(peers, 0, sizeof peers);
+    for (int i = 0; i < MANY; i++) {
+        peers[i].want_messages = 1;
+        peer_start(&peers[i], &loop, &cfg);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_true(harness_run(&loop, &peers[i].open, 20000));
+        assert_int_equal(peers[i].transport, NET_QUIC);
+        assert_int_equal(net_client_send_message(peers[i].client, (const uint8_t *)"hello", 5), 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_true(harness_run(&loop, &peers[i].enough, 5000));
+        peer_free(&peers[i]);
+    }
+    harness_wait(&loop, 100);
+    struct net_server_stats stats;
+    net_server_stats(e.server, &stats);
+    assert_int_equal(stats.connections_now, 0);
+    assert_int_equal(e.closed, MANY);
+    net_server_free(e.server);
+    harness_close(&loop);
+}
+
+// Nothing is said for longer than the idle timeout. Runs by itself (suite soak).
+static void test_idle(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct echo e;
+    echo_start(&e, &loop, "relay", NULL);
+    struct peer p[2] = {{.want_messages = 1}, {.want_messages = 1}};
+    for (int websocket = 0; websocket < 2; websocket++) {
+        struct net_client_config cfg = peer_config("relay", net_server_port(e.server));
+        cfg.force_websocket = websocket;
+        settle(&p[websocket], &loop, &cfg);
+    }
+    harness_wait(&loop, 75000);
+    for (int i = 0; i < 2; i++) {
+        struct net_stats stats;
+        net_client_stats(p[i].client, &stats);
+        print_message("%s: %u packets sent, %u received while idle\n",
+                      net_transport_name(p[i].transport), (unsigned)stats.packets_sent,
+                      (unsigned)stats.packets_received);
+        assert_int_equal(p[i].opens, 1);
+        assert_int_equal(p[i].downs, 0);
+        assert_int_equal(net_client_send_message(p[i].client, (const uint8_t *)"hello", 5), 0);
+        assert_true(harness_run(&loop, &p[i].enough, 1000));
+        peer_free(&p[i]);
+    }
+    net_server_free(e.server);
+    harness_close(&loop);
+}
+
 // ---- hostile bytes ------------------------------------------------------------------------
 
 static void throw_udp(uint16_t port, uint32_t seed)
@@ -715,6 +782,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
+    } else {
+        cmocka_set_skip_filter("test_idle");
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_quic),
@@ -735,6 +804,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_free_in_callbacks),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_idle),
         cmocka_unit_test(test_hostile_bytes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
