@@ -129,34 +129,55 @@ void call_ring(struct sotto_device *d, struct call *c)
     sotto_session_peer(c->session, &e->fingerprint);
 }
 
+struct spending {
+    int64_t unix_s;
+    struct sotto_fingerprint peer;
+    bool limited;
+};
+
 static int count_call(struct sotto_number *n, void *arg)
 {
-    const struct sotto_now *now = arg;
-    int error = sotto_number_check(n, now->unix_s);
+    struct spending *spent = arg;
+    int error = sotto_number_check(n, spent->unix_s);
     if (error != SOTTO_OK)
         return error;
-    n->last_used_unix_s = now->unix_s;
+    // Its owner may have given it to somebody else while it rang.
+    if (n->state != SOTTO_NUMBER_BOUND || !sotto_fingerprint_equal(&n->bound, &spent->peer))
+        return SOTTO_EREVOKED;
+    n->last_used_unix_s = spent->unix_s;
     if (n->calls_used < UINT32_MAX)
         n->calls_used++;
+    spent->limited = n->calls_max != SOTTO_CALLS_UNLIMITED;
     return SOTTO_OK;
 }
 
 // The terms count answered calls; written down before a word is spoken.
 static int spend_number(struct sotto_device *d, struct call *c)
 {
-    int error = d->cfg.book.number_update(d->cfg.book.user, c->token_hash, count_call, &d->now);
+    struct spending spent = { .unix_s = d->now.unix_s, .peer = c->peer };
+    int error = d->cfg.book.number_update(d->cfg.book.user, c->token_hash, count_call, &spent);
     if (error != SOTTO_OK)
         return error;
-    struct sotto_number n;
-    if (d->cfg.book.number_get(d->cfg.book.user, c->token_hash, &n) == SOTTO_OK &&
-        n.calls_max != SOTTO_CALLS_UNLIMITED) {
-        request_number(d, &n, true, NULL);
+    if (spent.limited) {
+        c->spent = true;
         struct sotto_event *e = event_add(d, SOTTO_EVENT_NUMBER_CHANGED);
         memcpy(e->token_hash, c->token_hash, sizeof e->token_hash);
-        memcpy(e->label, n.label, sizeof e->label);
+        memcpy(e->label, c->label, sizeof e->label);
     }
-    sotto_wipe(&n, sizeof n);
     return SOTTO_OK;
+}
+
+// Only a number that is used up is the relay's business, and not before the call is over: it would
+// see whether and when a call is answered. The device itself keeps the terms meanwhile.
+static void publish_spent(struct sotto_device *d, struct call *c)
+{
+    struct sotto_number n;
+    if (!c->spent ||
+        d->cfg.book.number_get(d->cfg.book.user, c->token_hash, &n) != SOTTO_OK)
+        return;
+    if (sotto_number_check(&n, d->now.unix_s) == SOTTO_EUSEDUP)
+        request_number(d, &n, true, NULL);
+    sotto_wipe(&n, sizeof n);
 }
 
 // Both ends have confirmed each other and the user has consented.
@@ -190,6 +211,7 @@ void call_finish(struct sotto_device *d, struct call *c)
     sotto_session_free(c->rekey);
     c->session = c->rekey = NULL;
     call_media_free(c);
+    publish_spent(d, c);
     sotto_wipe(&c->link, sizeof c->link);
     sotto_wipe(&c->secret, sizeof c->secret);
     c->deadline = SOTTO_NEVER;

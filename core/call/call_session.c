@@ -43,19 +43,47 @@ static void label_of(struct sotto_device *d, const struct sotto_number *n,
     }
 }
 
-static size_t live_calls(const struct sotto_device *d)
+// An incoming call whose caller has proven nothing but a number's secret.
+static bool is_unproven(const struct call *c)
+{
+    return call_live(c) && c->incoming && c->state == SOTTO_CALL_CHECKING && !c->has_peer;
+}
+
+static size_t proven_calls(const struct sotto_device *d)
 {
     size_t count = 0;
     for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
-        count += call_live(&d->calls[i]);
+        count += call_live(&d->calls[i]) && !is_unproven(&d->calls[i]);
     return count;
+}
+
+// With all places taken the oldest call that has proven nothing gives way, first of those by the
+// same number: whoever dials and then falls silent keeps nobody else out.
+static struct call *place_for_incoming(struct sotto_device *d,
+                                       const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES])
+{
+    struct call *place = call_new(d, true), *oldest = NULL, *same = NULL;
+    for (size_t i = 0; i < SOTTO_CALLS_MAX && !place; i++) {
+        struct call *c = &d->calls[i];
+        if (!is_unproven(c))
+            continue;
+        if (!oldest || c->id < oldest->id)
+            oldest = c;
+        if (memcmp(c->token_hash, token_hash, sizeof c->token_hash) == 0 &&
+            (!same || c->id < same->id))
+            same = c;
+    }
+    if (!oldest)
+        return place;
+    call_end(d, same ? same : oldest, SOTTO_END_BUSY, false, 0);
+    return call_new(d, true);
 }
 
 static struct call *incoming_call(struct sotto_device *d, unsigned port,
                                   const struct link_message *m, const struct sotto_number *n)
 {
-    bool busy = live_calls(d) >= SOTTO_CALLS_MAX - 1;
-    struct call *c = call_new(d, true);
+    bool busy = proven_calls(d) >= SOTTO_CALLS_MAX - 1;
+    struct call *c = place_for_incoming(d, n->token_hash);
     if (!c)
         return NULL;
     c->state = SOTTO_CALL_CHECKING;
@@ -193,6 +221,7 @@ static bool glare(struct sotto_device *d, struct call *c, const struct sotto_fin
         return true;
     }
     c->accepted = c->want_accept = true;
+    c->muted = ours->muted; // who has muted before the answer stays mute
     c->ringing_ns = c->accepted_ns = d->now.mono_ns;
     ours->other = c->id;
     call_end(d, ours, SOTTO_END_GLARE, true, CONTROL_END_GLARE);

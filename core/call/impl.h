@@ -124,6 +124,7 @@ struct call {
 
     // What the user wants and the state does not yet permit.
     bool want_accept;
+    bool spent;                    // incoming: counted by a number for so many calls
     bool busy;                     // incoming: no place for it, to be told so
     bool telling;                  // ending: until the peer has acknowledged
     bool glare_wait;               // incoming, silent: our own call to the same person decides

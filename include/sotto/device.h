@@ -223,7 +223,7 @@ enum sotto_event_type {
     SOTTO_EVENT_MIC,            // flag: open or close the hardware now
     SOTTO_EVENT_NUMBER_BOUND,   // token_hash, label, fingerprint
     SOTTO_EVENT_NUMBER_LEAKED,  // token_hash, label, fingerprint of the stranger: tell the owner
-    SOTTO_EVENT_NUMBER_CHANGED, // token_hash: calls left changed; already re-published
+    SOTTO_EVENT_NUMBER_CHANGED, // token_hash: calls left changed; the relay hears when none is left
     SOTTO_EVENT_EXCHANGE_MET,   // the other one is there
     SOTTO_EVENT_EXCHANGE_WORDS, // read_aloud: two words for our user to say; choices: the user picks
                                 // the two words heard from the other person
