@@ -42,10 +42,18 @@ static void tell_incoming(struct desk *d, const struct sotto_event *ev)
 {
     struct sotto_call_info info = {0};
     sotto_device_call_info(runner_device(d->runner), ev->call, &info);
-    // Verified is known of the identity, before this call's words are compared.
+    // Verified is known of the identity, before this call's words are compared: with a contact, or
+    // with whoever holds the number.
+    struct sotto_book book = store_book(d->store);
+    struct sotto_number number;
     char who[DESK_TEXT_BYTES];
     desk_who(d, &ev->fingerprint, who);
     bool verified = info.verified || strstr(who, "(verified)") != NULL;
+    if (book.number_get(book.user, info.token_hash, &number) == 0) {
+        verified = verified || (number.state == SOTTO_NUMBER_BOUND && number.verified &&
+                                sotto_fingerprint_equal(&number.bound, &ev->fingerprint));
+        sotto_wipe(&number, sizeof(number));
+    }
     desk_progress(d, MARK_INFO, "\"%s\" is calling%s%s", ev->label,
                   verified ? " (verified)" : " (the words were never compared)",
                   ev->waiting ? ", while you are in a call: a answers and holds the present one"

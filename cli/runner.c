@@ -313,7 +313,8 @@ void runner_quit(struct runner *r)
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct runner *r = handle->data;
-    bool again = r->signum != 0;
+    // The shell and the kernel both tell of a terminal that was closed.
+    bool again = r->signum != 0 && signum != SIGHUP;
     r->signum = signum;
     if (again) {
         runner_stop(r);
@@ -413,12 +414,15 @@ static int make_device(struct runner *r)
 
 static void make_signals(struct runner *r)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[RUNNER_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    // nohup: the program is to outlive its terminal.
+    bool outlives = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < RUNNER_SIGNALS; i++) {
         uv_signal_init(&r->loop, &r->signals[i]);
         r->signals[i].data = r;
-        if (!r->opt.no_signals) {
+        if (!r->opt.no_signals && (numbers[i] != SIGHUP || !outlives)) {
             uv_signal_start(&r->signals[i], on_signal, numbers[i]);
         }
         uv_unref((uv_handle_t *)&r->signals[i]);
@@ -454,9 +458,9 @@ static int make_loop(struct runner *r)
 static void free_loop(struct runner *r)
 {
     uv_handle_t *own[] = {
-        (uv_handle_t *)&r->timer,      (uv_handle_t *)&r->prepare, (uv_handle_t *)&r->wake,
-        (uv_handle_t *)&r->pause,      (uv_handle_t *)&r->limit,   (uv_handle_t *)&r->signals[0],
-        (uv_handle_t *)&r->signals[1],
+        (uv_handle_t *)&r->timer,      (uv_handle_t *)&r->prepare,    (uv_handle_t *)&r->wake,
+        (uv_handle_t *)&r->pause,      (uv_handle_t *)&r->limit,      (uv_handle_t *)&r->signals[0],
+        (uv_handle_t *)&r->signals[1], (uv_handle_t *)&r->signals[2],
     };
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         uv_close(own[i], NULL);

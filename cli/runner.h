@@ -40,14 +40,15 @@ struct runner_options {
     void (*on_link)(unsigned link, bool up, enum net_transport transport, enum net_reason reason,
                     const char *detail, void *user);
     void (*on_audio)(enum runner_audio what, sotto_ns at_ns, const char *text, void *user);
-    // The first SIGINT or SIGTERM. Without it: runner_quit. The second one always stops at once.
+    // The first SIGINT, SIGTERM or SIGHUP. Without it: runner_quit. A second one, but for SIGHUP,
+    // stops at once.
     void (*on_signal)(int signum, void *user);
     // Now is the time for work that may take a millisecond (drawing): cells have just been sent.
     // Called about once a tick in a call, and within 50 ms of runner_wake otherwise.
     void (*on_pause)(void *user);
     void *user;
 
-    bool ring; // be rung: log in at home and stay; that link is tried for ever
+    bool ring;  // be rung: log in at home and stay; that link is tried for ever
     bool hasty; // no link is: somebody waits in front of the command
     enum sotto_suite suite;
     const char *mic;     // see audio.h; NULL: silence
@@ -56,7 +57,7 @@ struct runner_options {
     bool echo;           // what is heard goes back; mic and speaker are not used
     const char *ca_file; // PEM file instead of the system's certificates; NULL
     bool force_websocket;
-    bool no_signals; // leave SIGINT and SIGTERM alone
+    bool no_signals; // leave signals alone
     // If not NULL, RUNNER_ERROR_BYTES: one sentence for the user when runner_new fails because of
     // microphone or loudspeaker, else "".
     char *error;

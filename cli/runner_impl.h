@@ -10,6 +10,7 @@
 #include "audio.h"
 #include "runner.h"
 
+#define RUNNER_SIGNALS    3
 #define RUNNER_ROUNDS_MAX 64 // of draining, before the loop gets its turn again
 #define RUNNER_PAUSE_MS   50
 
@@ -37,7 +38,7 @@ struct runner {
     uv_async_t wake;      // from the audio threads
     uv_timer_t pause;     // wakes for on_pause when nothing else does
     uv_timer_t limit;     // of runner_until and runner_quit
-    uv_signal_t signals[2];
+    uv_signal_t signals[RUNNER_SIGNALS];
 
     bool draining, stopped, limit_hit, quitting;
     int signum;
