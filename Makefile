@@ -11,6 +11,8 @@ export SOTTO_DEPS SYSTEM_DEPS
 
 DEPS = packaging/deps.sh $(if $(SYSTEM_DEPS),--system)
 SETUP = packaging/setup.sh
+# What people run; tests and benchmarks are built when they are wanted.
+PROGRAMS = cli/sotto relay/daemon/sottod bench/likeness/likeness
 SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 
 .DEFAULT_GOAL := all
@@ -18,7 +20,7 @@ SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 
 all: deps                  ## build sotto and sottod into build/ (the default)
 	@$(SETUP) release
-	@ninja -C build/release
+	@ninja -C build/release $(PROGRAMS)
 	@for p in cli/sotto relay/daemon/sottod; do \
 	    if [ -x build/release/$$p ]; then ln -sfn release/$$p build/$${p##*/}; fi; done
 
