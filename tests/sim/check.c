@@ -237,9 +237,21 @@ static void check_idle(struct person *p)
         if (p->device->calls[i].used && p->device->calls[i].state != SOTTO_CALL_ENDED)
             sim_fail(p->sim, "%s: a hidden call is left", p->name);
     // The device itself and its links' queues; each call's and session's own memory is gone.
-    if (p->alloc_blocks > 1 + SOTTO_LINKS_MAX)
+    size_t own = 1;
+    for (unsigned i = 0; i < SOTTO_LINKS_MAX; i++)
+        own += p->links[i].wanted;
+    if (p->alloc_blocks > own)
         sim_fail(p->sim, "%s: %zu blocks (%zu bytes) are held without a call", p->name,
                  p->alloc_blocks, p->alloc_bytes);
+}
+
+// Switched off, devices and relays leave nothing behind.
+void check_end(struct sim *s)
+{
+    for (size_t i = 0; i < s->people_count; i++)
+        person_crash(s->people[i]);
+    for (size_t i = 0; i < s->relay_count; i++)
+        relay_crash(&s->relays[i]);
 }
 
 void check_quiet(struct sim *s)

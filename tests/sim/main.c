@@ -86,6 +86,7 @@ static uint64_t run_one(uint64_t seed, const struct options *o, const struct sce
         scenario->run(s);
     else
         chaos_run(s, o->calls);
+    check_end(s);
     bool failed = s->failed;
     uint64_t trace = s->trace;
     if (failed)

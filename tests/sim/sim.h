@@ -341,12 +341,15 @@ void check_person(struct person *p);
 void check_event(struct person *p, const struct sotto_event *e);
 void check_relay_memory(struct sim *s);
 void check_wire(struct sim *s, const uint8_t *data, size_t len); // what a relay sees
-void check_quiet(struct sim *s); // at the end: nothing goes on, nothing is left
+void check_quiet(struct sim *s); // nothing goes on, nothing is left
+void check_end(struct sim *s);   // all is switched off: nothing at all is left
 
 // ---- watch.c --------------------------------------------------------------------------------------
 
 void watch_reset(struct sim *s);
 extern size_t watch_seals;
+// A device in which nobody is recognised: a thief's own one, which does not mind what it is told.
+void watch_blind(const struct person *p); // NULL: none
 
 // ---- hostile.c ------------------------------------------------------------------------------------
 
