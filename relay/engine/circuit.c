@@ -104,12 +104,11 @@ void circuit_join(struct relay_engine *e, struct circuit *circuit, struct relay_
     rearm(e, circuit);
 }
 
-void circuit_end(struct relay_engine *e, struct circuit *circuit, const struct circuit_side *silent,
-                 enum link_code code)
+void circuit_end(struct relay_engine *e, struct circuit *circuit, enum link_code code)
 {
     for (size_t i = 0; i < 2; i++) {
         struct circuit_side *side = &circuit->sides[i];
-        if (side->state == SIDE_ATTACHED && side != silent)
+        if (side->state == SIDE_ATTACHED)
             conn_send_close(e, side->conn, side->id, code);
         side_end(e, side);
     }
@@ -151,7 +150,7 @@ void circuit_timer(struct relay_engine *e, struct circuit *circuit, struct sotto
     if (deadline(circuit) > now.mono_ns)
         rearm(e, circuit);
     else
-        circuit_end(e, circuit, NULL, LINK_CODE_LOST);
+        circuit_end(e, circuit, LINK_CODE_LOST);
 }
 
 bool circuit_count_flight(struct circuit *circuit, size_t len)
@@ -177,12 +176,12 @@ void circuit_signal(struct relay_engine *e, struct relay_conn *c, const struct l
         return;
     }
     if (!circuit_count_flight(circuit, m->flight_len)) {
-        circuit_end(e, circuit, NULL, LINK_CODE_LIMIT);
+        circuit_end(e, circuit, LINK_CODE_LIMIT);
         return;
     }
     // Flights are not kept, and a session does not survive one that is lost: better say so.
     if (to->state == SIDE_DETACHED) {
-        circuit_end(e, circuit, NULL, LINK_CODE_LOST);
+        circuit_end(e, circuit, LINK_CODE_LOST);
         return;
     }
     circuit->active_ns = now.mono_ns;
@@ -197,8 +196,11 @@ void circuit_signal(struct relay_engine *e, struct relay_conn *c, const struct l
 void circuit_close(struct relay_engine *e, struct relay_conn *c, const struct link_message *m)
 {
     struct circuit_side *side = slot_find(c, m->circuit);
-    if (side != NULL)
-        circuit_end(e, side->circuit, side, LINK_CODE_NONE);
+    if (side == NULL)
+        return;
+    struct circuit *circuit = side->circuit;
+    side_end(e, side); // so that it hears no CLOSE itself
+    circuit_end(e, circuit, LINK_CODE_NONE);
 }
 
 void circuit_resume(struct relay_engine *e, struct relay_conn *c, const struct link_message *m)

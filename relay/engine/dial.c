@@ -106,7 +106,7 @@ void dial(struct relay_engine *e, struct relay_conn *c, const struct link_messag
         return;
     }
     if (!slot_free(callee)) { // asked only now: a device that calls itself needs two
-        circuit_end(e, circuit, NULL, LINK_CODE_LIMIT);
+        circuit_end(e, circuit, LINK_CODE_LIMIT);
         return;
     }
     put_through(e, callee, circuit, token_hash, m);

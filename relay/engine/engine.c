@@ -243,7 +243,7 @@ void relay_engine_stop(struct relay_engine *e, struct sotto_now now)
 {
     e->stopping = true;
     while (e->circuits.next != &e->circuits)
-        circuit_end(e, LIST_OF(e->circuits.next, struct circuit, all), NULL, LINK_CODE_SHUTDOWN);
+        circuit_end(e, LIST_OF(e->circuits.next, struct circuit, all), LINK_CODE_SHUTDOWN);
     engine_settle(e, NULL, now);
 }
 
@@ -265,7 +265,7 @@ void relay_engine_drop_line(struct relay_engine *e, const uint8_t line_id[LINK_L
         struct circuit *circuit = LIST_OF(at, struct circuit, all);
         next = at->next;
         if (circuit_of_line(circuit, line_id))
-            circuit_end(e, circuit, NULL, LINK_CODE_LOST);
+            circuit_end(e, circuit, LINK_CODE_LOST);
     }
     struct online_line *line = line_find(e, line_id);
     for (size_t i = 0; line != NULL && i < line->conn_count; i++)

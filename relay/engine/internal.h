@@ -196,9 +196,8 @@ struct circuit *circuit_new(struct relay_engine *e, struct relay_conn *c, uint32
 // Side 1 comes. There must be a free slot.
 void circuit_join(struct relay_engine *e, struct circuit *circuit, struct relay_conn *c,
                   uint32_t id);
-// Tells CLOSE(code) to each attached side except `silent` (may be NULL) and frees it.
-void circuit_end(struct relay_engine *e, struct circuit *circuit, const struct circuit_side *silent,
-                 enum link_code code);
+// Tells CLOSE(code) to each attached side and frees it.
+void circuit_end(struct relay_engine *e, struct circuit *circuit, enum link_code code);
 struct circuit_side *circuit_other(struct circuit_side *side);
 void circuit_send_ticket(struct relay_engine *e, const struct circuit_side *side);
 // The connection died: its sides wait for RESUME.

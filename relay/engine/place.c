@@ -55,7 +55,7 @@ void place_free(struct relay_engine *e, struct place *place)
 void place_timer(struct relay_engine *e, struct place *place)
 {
     if (place->circuit != NULL)
-        circuit_end(e, place->circuit, NULL, LINK_CODE_OFFLINE); // frees the place too
+        circuit_end(e, place->circuit, LINK_CODE_OFFLINE); // frees the place too
     else
         place_free(e, place);
 }
