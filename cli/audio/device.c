@@ -13,6 +13,7 @@
 #define LATENCY_MIN_SAMPLES 480
 #define LATENCY_MAX_SAMPLES 1920
 #define WATCH_MS            250
+#define STEADY_CALLBACKS    8 // from then on a device is expected to go on
 
 struct news {
     enum device_news what;
@@ -38,6 +39,7 @@ struct device {
     cubeb_stream *stream;
     bool on_default; // a named device is replaced by the default one
     bool told;       // that there is none
+    unsigned opened; // callbacks when it was opened
     unsigned seen;   // callbacks at the last look
     sotto_ns seen_ns;
 
@@ -174,7 +176,7 @@ static bool open_stream(struct device *d, cubeb_devid id)
         d->stream = NULL;
         return false;
     }
-    d->seen = atomic_load(&d->callbacks);
+    d->opened = d->seen = atomic_load(&d->callbacks);
     if (d->api->stream_start(d->stream) != CUBEB_OK) {
         close_stream(d);
         return false;
@@ -269,7 +271,8 @@ static bool is_gone(struct device *d)
         d->seen = now;
         d->seen_ns = clock_ns();
     }
-    return clock_ns() - d->seen_ns > DEVICE_STALL_MS * SOTTO_NS_PER_MS;
+    unsigned limit_ms = now - d->opened < STEADY_CALLBACKS ? DEVICE_START_MS : DEVICE_STALL_MS;
+    return clock_ns() - d->seen_ns > limit_ms * SOTTO_NS_PER_MS;
 }
 
 static void wait_ms(struct device *d, unsigned ms)

@@ -13,6 +13,7 @@
 #define DEVICE_TEXT_BYTES 320
 #define DEVICE_RETRY_MS   2000
 #define DEVICE_STALL_MS   1500 // running without a callback this long: it is gone
+#define DEVICE_START_MS   6000 // the same before it has got going
 
 struct device;
 
