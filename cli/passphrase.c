@@ -115,29 +115,52 @@ static int check_new(struct cli *cli, const struct passphrase *p)
                        "the passphrase is too short: at least %d characters", PASSPHRASE_MIN_BYTES);
 }
 
-static int ask_twice(struct cli *cli, struct passphrase *out)
+// *again: it will not do, which is said unless this is the last try.
+static int ask_twice(struct cli *cli, bool last, bool *again, struct passphrase *out)
 {
+    *again = false;
     int code = ask(cli, "New passphrase: ", out);
-    if (code == CLI_OK) {
-        code = check_new(cli, out);
+    if (code == CLI_OK && !last && strlen(out->text) < PASSPHRASE_MIN_BYTES) {
+        output_note(&cli->out,
+                    "That is too short: at least %d characters. Several words do well.\n",
+                    PASSPHRASE_MIN_BYTES);
+        *again = true;
+        return code;
     }
+    code = code == CLI_OK ? check_new(cli, out) : code;
     if (code != CLI_OK) {
         return code;
     }
-    struct passphrase again;
-    (void)mlock(&again, sizeof again);
-    code = ask(cli, "The same again: ", &again);
-    if (code == CLI_OK && strcmp(out->text, again.text) != 0) {
+    struct passphrase second;
+    (void)mlock(&second, sizeof second);
+    code = ask(cli, "The same again: ", &second);
+    bool same = code == CLI_OK && strcmp(out->text, second.text) == 0;
+    passphrase_wipe(&second);
+    if (code == CLI_OK && !same && !last) {
+        output_note(&cli->out, "These are not the same.\n");
+        *again = true;
+    } else if (code == CLI_OK && !same) {
         code = output_fail(&cli->out, CLI_PASSPHRASE, NULL, "the two are not the same");
     }
-    passphrase_wipe(&again);
+    return code;
+}
+
+static int ask_new(struct cli *cli, struct passphrase *out)
+{
+    int code = CLI_OK;
+    bool again = true;
+    output_note(&cli->out, "Your keys are kept under a passphrase that nobody can give back to you "
+                           "if you forget it.\n");
+    for (int i = 1; i <= PASSPHRASE_TRIES && again && code == CLI_OK; i++) {
+        code = ask_twice(cli, i == PASSPHRASE_TRIES, &again, out);
+    }
     return code;
 }
 
 int passphrase_new(struct cli *cli, const char *file, struct passphrase *out)
 {
     (void)mlock(out, sizeof *out);
-    int code = file != NULL ? read_file(cli, file, out) : ask_twice(cli, out);
+    int code = file != NULL ? read_file(cli, file, out) : ask_new(cli, out);
     if (code == CLI_OK && file != NULL) {
         code = check_new(cli, out);
     }

@@ -32,6 +32,9 @@ send correct horse battery
 expect The same again:
 send correct horse batteri
 expect not the same
+expect New passphrase:
+key 3
+expect no passphrase was given
 END
 talk 4 init --store "$T/x" <<'END'
 expect Invitation
@@ -39,6 +42,12 @@ send
 expect New passphrase:
 send short
 expect too short
+expect New passphrase:
+send short
+expect too short
+expect New passphrase:
+send short
+expect the passphrase is too short
 END
 talk 10 init --store "$T/x" <<'END'
 expect Invitation
