@@ -39,6 +39,7 @@ struct relay_limits {                          // token buckets; 0 means the def
     uint32_t dials_per_address_per_minute;     // 60: unknown tokens count four times
     uint32_t meets_per_address_per_minute;     // 20
     uint32_t registers_per_address_per_minute; // 10
+    uint32_t logins_per_address_per_minute;    // 240: checking a signature costs 0.3 ms
     uint32_t cells_per_circuit_per_second;     // 120 each way (burst 240)
     uint32_t numbers_per_line;                 // 1000
 };

@@ -19,7 +19,7 @@ void bucket_charge(struct bucket *b, uint32_t n, sotto_ns interval_ns, sotto_ns 
 
 #define LIMITER_ENTRIES 8192
 #define LIMITER_WAYS    4
-#define LIMITER_BUCKETS 3 // for one key
+#define LIMITER_BUCKETS 4 // for one key
 
 struct limiter_entry {
     uint64_t tag; // keyed hash of the key; 0: unused
