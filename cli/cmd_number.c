@@ -15,10 +15,11 @@
 static void say_link(struct cli *cli, const char *link, bool qr, const char *label)
 {
     const struct output *o = &cli->out;
-    output_say(o, "\n%s\n\n", link);
+    // The link last: a QR code can be taller than the terminal.
     if (qr && !qr_print(o, link)) {
         output_say(o, "(The terminal is too narrow for its QR code.)\n");
     }
+    output_say(o, "\n%s\n\n", link);
     char text[SOTTO_NAME_MAX_BYTES + 160];
     snprintf(text, sizeof text,
              "Give this to %s and to nobody else: until it is used for the first time, whoever "
