@@ -113,7 +113,8 @@ static void bench_requests(void)
 {
     static struct rig rig;
     rig_init(&rig, &(struct relay_limits){.dials_per_number_per_minute = 6000,
-                                          .dials_per_address_per_minute = 60000});
+                                          .dials_per_address_per_minute = 60000,
+                                          .logins_per_address_per_minute = 60000});
     rig_line(&rig, 0);
     rig_number(&rig, 1, 0, 0, LINK_CALLS_UNLIMITED);
     struct rig_device *d = rig_open(&rig, 1), *caller = rig_open(&rig, 2);

@@ -60,6 +60,8 @@ static const struct key keys[] = {
     COUNT("limits", "meets_per_address_per_minute", limits.meets_per_address_per_minute, 1, 6000),
     COUNT("limits", "registers_per_address_per_minute", limits.registers_per_address_per_minute, 1,
           6000),
+    COUNT("limits", "logins_per_address_per_minute", limits.logins_per_address_per_minute, 1,
+          60000),
     COUNT("limits", "cells_per_circuit_per_second", limits.cells_per_circuit_per_second, 60, 1000),
     COUNT("limits", "numbers_per_line", limits.numbers_per_line, 1, 100000),
     COUNT("limits", "database_mb", database_mb, 1, 1000000),

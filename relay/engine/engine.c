@@ -36,6 +36,7 @@ void relay_engine_set_limits(struct relay_engine *e, const struct relay_limits *
     or_default(&l.dials_per_address_per_minute, 60);
     or_default(&l.meets_per_address_per_minute, 20);
     or_default(&l.registers_per_address_per_minute, 10);
+    or_default(&l.logins_per_address_per_minute, 240);
     or_default(&l.cells_per_circuit_per_second, 120);
     or_default(&l.numbers_per_line, 1000);
     e->config.limits = l;

@@ -123,7 +123,8 @@ struct relay_engine {
 enum address_bucket {
     ADDRESS_DIALS,
     ADDRESS_MEETS,
-    ADDRESS_REGISTERS
+    ADDRESS_REGISTERS,
+    ADDRESS_LOGINS
 };
 
 // ---- engine.c

@@ -240,9 +240,13 @@ static void login_refused(struct relay_engine *e, struct relay_conn *c, uint32_t
 void line_login(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                 struct sotto_now now)
 {
-    (void)now;
     if (c->line != NULL && memcmp(c->line->line_id, m->line_id, LINK_LINE_ID_BYTES) != 0) {
         conn_protocol_error(e, c, m->request); // one connection speaks for one line
+        return;
+    }
+    if (!limiter_take(&e->addresses, c->address, sizeof c->address, ADDRESS_LOGINS,
+                      e->config.limits.logins_per_address_per_minute, now.mono_ns)) {
+        conn_send_failed(e, c, m->request, LINK_CODE_LIMIT);
         return;
     }
     enum link_code code = login_code(e, c, m);

@@ -94,6 +94,7 @@ static void test_every_key(void **state)
                 "dials_per_address_per_minute = 8\n"
                 "meets_per_address_per_minute = 9\n"
                 "registers_per_address_per_minute = 10\n"
+                "logins_per_address_per_minute = 14\n"
                 "cells_per_circuit_per_second = 111\n"
                 "numbers_per_line = 12\n"
                 "database_mb = 13\n"
@@ -121,6 +122,7 @@ static void test_every_key(void **state)
     assert_int_equal(c.limits.dials_per_address_per_minute, 8);
     assert_int_equal(c.limits.meets_per_address_per_minute, 9);
     assert_int_equal(c.limits.registers_per_address_per_minute, 10);
+    assert_int_equal(c.limits.logins_per_address_per_minute, 14);
     assert_int_equal(c.limits.cells_per_circuit_per_second, 111);
     assert_int_equal(c.limits.numbers_per_line, 12);
     assert_int_equal(c.database_mb, 13);
@@ -130,7 +132,7 @@ static void test_every_key(void **state)
     size_t keys = 0;
     while (config_key_name(keys) != NULL)
         keys++;
-    assert_int_equal(keys, 20); // all of them stand above
+    assert_int_equal(keys, 21); // all of them stand above
 }
 
 static void test_mistakes_are_named(void **state)

@@ -160,6 +160,25 @@ static void test_login_denied(void **state)
     assert_int_equal(stats().lines_online, 0);
 }
 
+static void test_logins_are_limited_by_address(void **state)
+{
+    (void)state;
+    relay_engine_set_limits(rig.engine, &(struct relay_limits){.logins_per_address_per_minute = 3});
+    rig_line(&rig, 0);
+    struct rig_device *d = NULL;
+    for (int i = 0; i < 3; i++)
+        d = rig_login(&rig, 1, 0, 0);
+    struct link_message m = rig_login_message(d, 0, RIG_ORIGIN, 0);
+    for (int i = 0; i < 5; i++) { // not a refusal that counts
+        assert_int_equal(rig_send(d, &m), 0);
+        rig_expect_code(d, LINK_FAILED, LINK_CODE_LIMIT);
+    }
+    rig_login(&rig, 2, 0, 0);
+    rig_pass(&rig, 20 * SOTTO_NS_PER_S);
+    assert_int_equal(rig_send(d, &m), 0);
+    rig_expect(d, LINK_OK);
+}
+
 static void test_every_configured_origin_counts(void **state)
 {
     (void)state;
@@ -385,6 +404,7 @@ int main(void)
         T(test_invite_check_changes_nothing),
         T(test_storage_trouble_is_said),
         T(test_login_denied),
+        T(test_logins_are_limited_by_address),
         T(test_every_configured_origin_counts),
         T(test_newest_device_rings),
         T(test_same_login_again_replaces_nobody),
