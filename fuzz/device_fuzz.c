@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two devices whose relay is the input: it forwards what it likes, and when it likes sends again,
 // alters, invents, cuts links, lets time pass; and the two users do what the input says. One owns a
-// number that the other holds. The microphone is open only with consent, "verified" is lit only after
-// words were compared, and a call that the relay invents never rings.
+// number that the other holds. The microphone is open only with consent, "verified" is lit only
+// after words were compared, and a call that the relay invents never rings.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "fuzz.h"
 
@@ -15,10 +15,10 @@
 
 #include "call/impl.h"
 
-#define STEPS_MAX 160
-#define KEPT_MAX 32
+#define STEPS_MAX  160
+#define KEPT_MAX   32
 #define ROUNDS_MAX 12 // of honest forwarding in one step
-#define TICKS_MAX 8   // of 20 ms in one step
+#define TICKS_MAX  8  // of 20 ms in one step
 
 #define check(ok)                                                     \
     do {                                                              \
@@ -28,18 +28,21 @@
         }                                                             \
     } while (0)
 
-enum { OWNER, HOLDER };
+enum {
+    OWNER,
+    HOLDER
+};
 
 struct end {
     struct sotto_device *d;
     bool up;
-    uint32_t circuit;      // of the call, on this link
+    uint32_t circuit; // of the call, on this link
     bool circuit_open;
     uint32_t consented[8]; // calls that this user dialled or accepted
     size_t consents;
-    uint32_t rang;         // the latest call that rang
+    uint32_t rang; // the latest call that rang
     uint32_t dialled;
-    bool dials_open;       // has dialled at least once
+    bool dials_open; // has dialled at least once
     bool compared;
 };
 
@@ -158,8 +161,9 @@ static int set_verified(void *user, const struct sotto_fingerprint *fp, bool ver
 
 static void set_up_once(void)
 {
-    static const RAND_METHOD method = {
-        .bytes = openssl_bytes, .pseudorand = openssl_bytes, .status = openssl_status};
+    static const RAND_METHOD method = {.bytes = openssl_bytes,
+                                       .pseudorand = openssl_bytes,
+                                       .status = openssl_status};
     static struct sotto_env keys;
     if (people[0] != NULL)
         return;
@@ -234,8 +238,7 @@ static void drain_events(int who)
         if (ev.type == SOTTO_EVENT_CALL_INCOMING) {
             check(f.ends[1 - who].dials_open); // by somebody who has dialled
             e->rang = ev.call;
-        } else if (ev.type == SOTTO_EVENT_CALL_STATE && ev.other != 0 &&
-                   consented(e, ev.call)) {
+        } else if (ev.type == SOTTO_EVENT_CALL_STATE && ev.other != 0 && consented(e, ev.call)) {
             consent(e, ev.other);
         }
     }
@@ -313,10 +316,11 @@ static void forward(int who, const struct link_message *m)
                                             .token_hash = hash,
                                             .flight = m->flight,
                                             .flight_len = m->flight_len});
-        say(who, &(struct link_message){
-                     .type = LINK_TICKET, .circuit = from->circuit, .ticket = ticket});
-        say(1 - who, &(struct link_message){
-                         .type = LINK_TICKET, .circuit = to->circuit, .ticket = ticket});
+        say(who, &(struct link_message){.type = LINK_TICKET,
+                                        .circuit = from->circuit,
+                                        .ticket = ticket});
+        say(1 - who,
+            &(struct link_message){.type = LINK_TICKET, .circuit = to->circuit, .ticket = ticket});
         break;
     case LINK_SIGNAL:
     case LINK_CLOSE:
@@ -441,7 +445,8 @@ static void step_user(uint8_t what, uint8_t which)
         sotto_device_rekey(e->d, call, f.now);
         break;
     case 10:
-        sotto_device_exchange(e->d, &(struct sotto_relay_address){.host = "relay.example", .port = 443},
+        sotto_device_exchange(e->d,
+                              &(struct sotto_relay_address){.host = "relay.example", .port = 443},
                               "not-a-code", &link_to_owner, f.now);
         sotto_device_exchange_pick(e->d, which % 8, f.now);
         break;

@@ -34,14 +34,14 @@ struct call *call_new(struct sotto_device *d, bool incoming)
     }
     if (!place)
         return NULL;
-    *place = (struct call){ .used = true,
-                            .id = ++d->last_call_id,
-                            .incoming = incoming,
-                            .circuit.port = NO_PORT,
-                            .rekey_at = SOTTO_NEVER,
-                            .rekey_deadline = SOTTO_NEVER,
-                            .deadline = SOTTO_NEVER,
-                            .started_ns = d->now.mono_ns };
+    *place = (struct call){.used = true,
+                           .id = ++d->last_call_id,
+                           .incoming = incoming,
+                           .circuit.port = NO_PORT,
+                           .rekey_at = SOTTO_NEVER,
+                           .rekey_deadline = SOTTO_NEVER,
+                           .deadline = SOTTO_NEVER,
+                           .started_ns = d->now.mono_ns};
     return place;
 }
 
@@ -53,8 +53,8 @@ bool call_live(const struct call *c)
 bool call_shown(const struct call *c)
 {
     // A call lost to our own full disk is shown although it never rang: only its user can help.
-    return c->used && (!c->incoming || c->ringing_ns != 0 || c->accepted ||
-                       c->end == SOTTO_END_STORAGE);
+    return c->used &&
+           (!c->incoming || c->ringing_ns != 0 || c->accepted || c->end == SOTTO_END_STORAGE);
 }
 
 void call_state(struct sotto_device *d, struct call *c, enum sotto_call_state state)
@@ -85,7 +85,7 @@ static void hold(struct sotto_device *d, struct call *c, bool on)
     if (c->held == on)
         return;
     c->held = on;
-    call_control_send(d, c, &(struct control_message){ .type = CONTROL_HOLD, .flag = on });
+    call_control_send(d, c, &(struct control_message){.type = CONTROL_HOLD, .flag = on});
     sotto_playout_reset(c->playout);
 }
 
@@ -105,7 +105,7 @@ void call_secure(struct sotto_device *d, struct call *c)
 {
     event_add(d, SOTTO_EVENT_CALL_SECURE)->call = c->id;
     if (c->incoming && c->state == SOTTO_CALL_RINGING)
-        call_control_send(d, c, &(struct control_message){ .type = CONTROL_RINGING });
+        call_control_send(d, c, &(struct control_message){.type = CONTROL_RINGING});
 }
 
 void call_ring(struct sotto_device *d, struct call *c)
@@ -154,7 +154,7 @@ static int count_call(struct sotto_number *n, void *arg)
 // The terms count answered calls; written down before a word is spoken.
 static int spend_number(struct sotto_device *d, struct call *c)
 {
-    struct spending spent = { .unix_s = d->now.unix_s, .peer = c->peer };
+    struct spending spent = {.unix_s = d->now.unix_s, .peer = c->peer};
     int error = d->cfg.book.number_update(d->cfg.book.user, c->token_hash, count_call, &spent);
     if (error != SOTTO_OK)
         return error;
@@ -172,8 +172,7 @@ static int spend_number(struct sotto_device *d, struct call *c)
 static void publish_spent(struct sotto_device *d, struct call *c)
 {
     struct sotto_number n;
-    if (!c->spent ||
-        d->cfg.book.number_get(d->cfg.book.user, c->token_hash, &n) != SOTTO_OK)
+    if (!c->spent || d->cfg.book.number_get(d->cfg.book.user, c->token_hash, &n) != SOTTO_OK)
         return;
     if (sotto_number_check(&n, d->now.unix_s) == SOTTO_EUSEDUP)
         request_number(d, &n, true, NULL);
@@ -186,7 +185,8 @@ void call_activate(struct sotto_device *d, struct call *c)
     if (c->incoming) {
         int error = spend_number(d, c);
         if (error != SOTTO_OK) {
-            bool terms = error == SOTTO_EREVOKED || error == SOTTO_EEXPIRED || error == SOTTO_EUSEDUP;
+            bool terms =
+                error == SOTTO_EREVOKED || error == SOTTO_EEXPIRED || error == SOTTO_EUSEDUP;
             call_end(d, c, terms ? SOTTO_END_REFUSED : SOTTO_END_STORAGE, true,
                      terms ? CONTROL_END_DECLINED : CONTROL_END_ERROR);
             return;
@@ -198,8 +198,8 @@ void call_activate(struct sotto_device *d, struct call *c)
     c->deadline = SOTTO_NEVER;
     sotto_playout_reset(c->playout);
     call_control_send(d, c,
-                      &(struct control_message){ .type = c->incoming ? CONTROL_ACCEPT
-                                                                     : CONTROL_ACTIVE });
+                      &(struct control_message){.type =
+                                                    c->incoming ? CONTROL_ACCEPT : CONTROL_ACTIVE});
     call_state(d, c, SOTTO_CALL_ACTIVE);
     mic_update(d);
 }
@@ -234,7 +234,8 @@ void call_end(struct sotto_device *d, struct call *c, enum sotto_end end, bool t
     c->telling = tell = tell && c->media && c->circuit.attached;
     if (tell)
         call_control_send(d, c,
-                          &(struct control_message){ .type = CONTROL_END, .reason = (uint8_t)reason });
+                          &(struct control_message){.type = CONTROL_END,
+                                                    .reason = (uint8_t)reason});
     bool lingers = tell || (c->media && c->circuit.attached && end != SOTTO_END_LOST);
     if (!lingers) {
         call_finish(d, c);
@@ -265,11 +266,11 @@ static void dial(struct sotto_device *d, struct call *c)
         return;
     }
     port_send(d, port,
-              &(struct link_message){ .type = LINK_DIAL,
-                                      .circuit = c->circuit.id,
-                                      .token = c->link.token,
-                                      .flight = d->flight,
-                                      .flight_len = (size_t)len });
+              &(struct link_message){.type = LINK_DIAL,
+                                     .circuit = c->circuit.id,
+                                     .token = c->link.token,
+                                     .flight = d->flight,
+                                     .flight_len = (size_t)len});
 }
 
 static void resume(struct sotto_device *d, struct call *c)
@@ -321,8 +322,8 @@ void call_resumed(struct sotto_device *d, uint32_t id, int code)
         return;
     if (!call_live(c)) { // hung up meanwhile: the other side need not wait for us
         if (code == LINK_CODE_NONE && !c->circuit.open)
-            port_send(d, c->circuit.port, &(struct link_message){ .type = LINK_CLOSE,
-                                                                  .circuit = c->circuit.id });
+            port_send(d, c->circuit.port,
+                      &(struct link_message){.type = LINK_CLOSE, .circuit = c->circuit.id});
         return;
     }
     if (code == LINK_CODE_NONE) {
@@ -351,8 +352,9 @@ static enum sotto_end end_of_close(const struct call *c, uint8_t code)
     }
     if (c->incoming)
         return c->state == SOTTO_CALL_ACTIVE ? SOTTO_END_PEER_HANGUP : SOTTO_END_CANCELLED;
-    return early ? SOTTO_END_REFUSED
-                 : c->state == SOTTO_CALL_ACTIVE ? SOTTO_END_PEER_HANGUP : SOTTO_END_DECLINED;
+    return early                           ? SOTTO_END_REFUSED
+           : c->state == SOTTO_CALL_ACTIVE ? SOTTO_END_PEER_HANGUP
+                                           : SOTTO_END_DECLINED;
 }
 
 void call_circuit_closed(struct sotto_device *d, struct call *c, uint8_t code)
@@ -597,7 +599,8 @@ int sotto_device_rekey(struct sotto_device *d, uint32_t id, struct sotto_now now
     return SOTTO_OK;
 }
 
-// ---- what the user sees --------------------------------------------------------------------------
+// ---- what the user sees
+// --------------------------------------------------------------------------
 
 int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sotto_call_info *out)
 {

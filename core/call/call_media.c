@@ -64,7 +64,8 @@ void call_media_free(struct call *c)
     sotto_wipe(c->cell, sizeof c->cell);
 }
 
-// ---- microphone -----------------------------------------------------------------------------------
+// ---- microphone
+// -----------------------------------------------------------------------------------
 
 // The only place that decides whether a sample may leave: the local user's consent to this call,
 // and a call that is going on.
@@ -112,8 +113,7 @@ void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t sam
     }
     if (d->capture_samples + samples > cap) { // the tick is late: the oldest sound goes
         size_t drop = d->capture_samples + samples - cap;
-        memmove(d->capture, d->capture + drop,
-                (d->capture_samples - drop) * sizeof d->capture[0]);
+        memmove(d->capture, d->capture + drop, (d->capture_samples - drop) * sizeof d->capture[0]);
         d->capture_samples -= drop;
     }
     memcpy(d->capture + d->capture_samples, pcm, samples * sizeof d->capture[0]);
@@ -132,7 +132,8 @@ static void take_frame(struct sotto_device *d, const struct call *c,
             d->capture_samples * sizeof d->capture[0]);
 }
 
-// ---- sending --------------------------------------------------------------------------------------
+// ---- sending
+// --------------------------------------------------------------------------------------
 
 static void add_report(struct sotto_device *d, const struct call *c, struct cell_content *content)
 {
@@ -155,7 +156,7 @@ static void make_cell(struct sotto_device *d, struct call *c)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     uint8_t voice[SOTTO_VOICE_PACKET_BYTES];
-    struct cell_content content = { 0 };
+    struct cell_content content = {0};
     size_t room = cell_sealer_room(c->sealer);
     uint64_t ctr = cell_sealer_next_ctr(c->sealer);
 
@@ -246,7 +247,8 @@ size_t sotto_device_write_datagram(struct sotto_device *d, unsigned *link, uint8
     return 0;
 }
 
-// ---- receiving ------------------------------------------------------------------------------------
+// ---- receiving
+// ------------------------------------------------------------------------------------
 
 static void take_report(struct sotto_device *d, struct call *c, const struct cell_report *r)
 {
@@ -306,7 +308,8 @@ void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell
     uint8_t plain[CELL_PLAINTEXT_MAX_BYTES];
     struct cell_content content;
     uint64_t ctr;
-    if (!c->media || cell_open(c->opener, cell, d->now.mono_ns, plain, &content, &ctr) != SOTTO_OK) {
+    if (!c->media ||
+        cell_open(c->opener, cell, d->now.mono_ns, plain, &content, &ctr) != SOTTO_OK) {
         c->cells_dropped++;
         return;
     }

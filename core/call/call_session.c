@@ -23,11 +23,12 @@ int call_session_start(struct sotto_device *d, struct call *c)
                              d->cfg.env, d->now.mono_ns);
 }
 
-// ---- an incoming call -----------------------------------------------------------------------------
+// ---- an incoming call
+// -----------------------------------------------------------------------------
 
 static void refuse_circuit(struct sotto_device *d, unsigned port, uint32_t circuit)
 {
-    port_send(d, port, &(struct link_message){ .type = LINK_CLOSE, .circuit = circuit });
+    port_send(d, port, &(struct link_message){.type = LINK_CLOSE, .circuit = circuit});
 }
 
 // What the user calls whoever holds this number: never a name that came from outside.
@@ -88,8 +89,7 @@ static struct call *incoming_call(struct sotto_device *d, unsigned port,
         return NULL;
     c->state = SOTTO_CALL_CHECKING;
     c->busy = busy;
-    c->circuit =
-        (struct circuit){ .open = true, .attached = true, .port = port, .id = m->circuit };
+    c->circuit = (struct circuit){.open = true, .attached = true, .port = port, .id = m->circuit};
     memcpy(c->token_hash, n->token_hash, sizeof c->token_hash);
     c->secret = n->secret;
     c->has_expected = n->state == SOTTO_NUMBER_BOUND;
@@ -163,7 +163,7 @@ static int note_leak(struct sotto_number *n, void *arg)
 // A stranger proved the number's secret: whoever was given the number has passed it on, or lost it.
 static void report_leak(struct sotto_device *d, struct call *c)
 {
-    struct admission a = { .unix_s = d->now.unix_s };
+    struct admission a = {.unix_s = d->now.unix_s};
     if (!sotto_session_peer(c->session, &a.peer))
         return;
     struct sotto_fingerprint own;
@@ -180,8 +180,8 @@ static void report_leak(struct sotto_device *d, struct call *c)
 static bool contact_verified(struct sotto_device *d, const struct sotto_fingerprint *peer)
 {
     struct sotto_contact contact;
-    bool verified = d->cfg.book.contact_get(d->cfg.book.user, peer, &contact) == SOTTO_OK &&
-                    contact.verified;
+    bool verified =
+        d->cfg.book.contact_get(d->cfg.book.user, peer, &contact) == SOTTO_OK && contact.verified;
     sotto_wipe(&contact, sizeof contact);
     return verified;
 }
@@ -246,7 +246,7 @@ void call_glare_settle(struct sotto_device *d, struct call *outgoing, bool won)
 
 static void admit(struct sotto_device *d, struct call *c)
 {
-    struct admission a = { .unix_s = d->now.unix_s };
+    struct admission a = {.unix_s = d->now.unix_s};
     if (!sotto_session_peer(c->session, &a.peer))
         return;
     int error = d->cfg.book.number_update(d->cfg.book.user, c->token_hash, admit_number, &a);
@@ -266,13 +266,15 @@ static void admit(struct sotto_device *d, struct call *c)
     sotto_wipe(&a, sizeof a);
     call_session_write(d, c);
     if (error != SOTTO_OK)
-        call_end(d, c, error == SOTTO_EFULL || error == SOTTO_EIO ? SOTTO_END_STORAGE
-                                                                  : SOTTO_END_REFUSED, false, 0);
+        call_end(d, c,
+                 error == SOTTO_EFULL || error == SOTTO_EIO ? SOTTO_END_STORAGE : SOTTO_END_REFUSED,
+                 false, 0);
     else if (!c->busy && !glare(d, c, &c->peer))
         call_ring(d, c);
 }
 
-// ---- the handshake ---------------------------------------------------------------------------------
+// ---- the handshake
+// ---------------------------------------------------------------------------------
 
 static enum sotto_end end_of_error(int error)
 {
@@ -373,7 +375,8 @@ void call_session_timeout(struct sotto_device *d, struct call *c)
         session_failed(d, c);
 }
 
-// ---- re-keying ---------------------------------------------------------------------------------------
+// ---- re-keying
+// ---------------------------------------------------------------------------------------
 
 static int rekey_session(struct sotto_device *d, struct call *c)
 {
@@ -405,9 +408,9 @@ static void rekey_write(struct sotto_device *d, struct call *c)
         if (len <= 0)
             return;
         call_control_send(d, c,
-                          &(struct control_message){ .type = CONTROL_REKEY_FLIGHT,
-                                                     .flight = d->flight,
-                                                     .flight_len = (size_t)len });
+                          &(struct control_message){.type = CONTROL_REKEY_FLIGHT,
+                                                    .flight = d->flight,
+                                                    .flight_len = (size_t)len});
     }
 }
 
@@ -416,7 +419,7 @@ int call_rekey_start(struct sotto_device *d, struct call *c)
     if (c->incoming) {
         c->rekey_asked = true;
         c->rekey_deadline = d->now.mono_ns + SOTTO_REKEY_TIMEOUT_NS;
-        return call_control_send(d, c, &(struct control_message){ .type = CONTROL_REKEY_ASK });
+        return call_control_send(d, c, &(struct control_message){.type = CONTROL_REKEY_ASK});
     }
     if (c->rekey)
         return SOTTO_OK;

@@ -52,16 +52,15 @@ void sotto_device_link_up(struct sotto_device *d, unsigned link, struct sotto_no
         port_up(d, link);
 }
 
-void sotto_device_link_down(struct sotto_device *d, unsigned link, bool again,
-                            struct sotto_now now)
+void sotto_device_link_down(struct sotto_device *d, unsigned link, bool again, struct sotto_now now)
 {
     d->now = now;
     if (link < SOTTO_LINKS_MAX)
         port_down(d, link, again);
 }
 
-int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg,
-                              size_t len, struct sotto_now now)
+int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg, size_t len,
+                              struct sotto_now now)
 {
     struct link_message m;
     d->now = now;

@@ -8,8 +8,12 @@
 #include "impl.h"
 
 // Messages inside the session, once it is confirmed.
-enum { EXCHANGE_MSG_READY = 1, EXCHANGE_MSG_LINK = 2, EXCHANGE_MSG_ABORT = 3 };
-#define EXCHANGE_HALF (SOTTO_WORDS_COUNT / 2)
+enum {
+    EXCHANGE_MSG_READY = 1,
+    EXCHANGE_MSG_LINK = 2,
+    EXCHANGE_MSG_ABORT = 3
+};
+#define EXCHANGE_HALF       (SOTTO_WORDS_COUNT / 2)
 #define EXCHANGE_PARTING_NS (2 * SOTTO_NS_PER_S)
 
 void exchange_free(struct sotto_device *d)
@@ -47,8 +51,9 @@ static void meet(struct sotto_device *d)
     x->state = EXCHANGE_MEETING;
     x->deadline = d->now.mono_ns + EXCHANGE_WAIT_NS;
     port_send(d, port,
-              &(struct link_message){
-                  .type = LINK_MEET, .circuit = x->circuit.id, .place = x->place });
+              &(struct link_message){.type = LINK_MEET,
+                                     .circuit = x->circuit.id,
+                                     .place = x->place});
 }
 
 void exchange_port_up(struct sotto_device *d, unsigned port)
@@ -65,9 +70,9 @@ int sotto_device_exchange(struct sotto_device *d, const struct sotto_relay_addre
     d->now = now;
     if (x->state != EXCHANGE_NONE)
         return SOTTO_ESTATE;
-    struct exchange fresh = { .state = EXCHANGE_LINK,
-                              .ours = *our_link,
-                              .deadline = now.mono_ns + PORT_UP_NS };
+    struct exchange fresh = {.state = EXCHANGE_LINK,
+                             .ours = *our_link,
+                             .deadline = now.mono_ns + PORT_UP_NS};
     int error = sotto_code_derive(code, fresh.place, &fresh.seal);
     if (error == SOTTO_OK) {
         fresh.circuit.port = port_want(d, relay);
@@ -104,11 +109,11 @@ void exchange_met(struct sotto_device *d, uint8_t role)
     x->deadline = SOTTO_NEVER; // the session has its own
     event_add(d, SOTTO_EVENT_EXCHANGE_MET);
     int error = sotto_session_new(&x->session,
-                                  &(struct sotto_session_config){ .role = x->role,
-                                                                  .suite = d->cfg.suite,
-                                                                  .identity = d->cfg.identity,
-                                                                  .secret = &x->seal,
-                                                                  .purpose = "exchange" },
+                                  &(struct sotto_session_config){.role = x->role,
+                                                                 .suite = d->cfg.suite,
+                                                                 .identity = d->cfg.identity,
+                                                                 .secret = &x->seal,
+                                                                 .purpose = "exchange"},
                                   d->cfg.env, d->now.mono_ns);
     if (error != SOTTO_OK)
         exchange_fail(d, error);
@@ -270,8 +275,8 @@ void exchange_signal(struct sotto_device *d, const uint8_t *flight, size_t len)
 void exchange_closed(struct sotto_device *d, uint8_t code)
 {
     d->exchange.circuit.open = d->exchange.circuit.attached = false;
-    exchange_fail(d, code == LINK_CODE_BUSY_PLACE ? SOTTO_EEXIST
-                     : code == LINK_CODE_LIMIT    ? SOTTO_ELIMIT
+    exchange_fail(d, code == LINK_CODE_BUSY_PLACE    ? SOTTO_EEXIST
+                     : code == LINK_CODE_LIMIT       ? SOTTO_ELIMIT
                      : code == LINK_CODE_UNAVAILABLE ? SOTTO_ETIMEOUT
                                                      : SOTTO_ECLOSED);
 }

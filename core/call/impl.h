@@ -22,40 +22,40 @@
 #include "wire/control.h"
 #include "wire/link.h"
 
-#define PORT_OUT_MAX_BYTES 262144              // messages queued for one link
-#define PORT_IDLE_NS (10 * SOTTO_NS_PER_S)     // an unused link is given back after this
-#define PORT_UP_NS (20 * SOTTO_NS_PER_S)       // a link that is not up by then fails what waits
-#define REQUEST_NS (20 * SOTTO_NS_PER_S)       // for an answer
-#define REQUESTS_KEPT 8                         // places for logging in and resuming
-#define LOGIN_AGAIN_NS (30 * SOTTO_NS_PER_S)    // after a refusal that may pass
-#define CELL_LEAD_NS (6 * SOTTO_NS_PER_MS)     // a cell is made this long before its tick
-#define CALL_LINGER_NS (1 * SOTTO_NS_PER_S)    // telling the other side that it is over
+#define PORT_OUT_MAX_BYTES 262144                  // messages queued for one link
+#define PORT_IDLE_NS       (10 * SOTTO_NS_PER_S)   // an unused link is given back after this
+#define PORT_UP_NS         (20 * SOTTO_NS_PER_S)   // a link that is not up by then fails what waits
+#define REQUEST_NS         (20 * SOTTO_NS_PER_S)   // for an answer
+#define REQUESTS_KEPT      8                       // places for logging in and resuming
+#define LOGIN_AGAIN_NS     (30 * SOTTO_NS_PER_S)   // after a refusal that may pass
+#define CELL_LEAD_NS       (6 * SOTTO_NS_PER_MS)   // a cell is made this long before its tick
+#define CALL_LINGER_NS     (1 * SOTTO_NS_PER_S)    // telling the other side that it is over
 #define CALL_ACK_LINGER_NS (300 * SOTTO_NS_PER_MS) // letting our acknowledgement out
 #define CALL_RING_GRACE_NS (5 * SOTTO_NS_PER_S)    // callee rings this much longer than the caller
-#define CALL_CONFIRMED_NS (20 * SOTTO_NS_PER_S) // for RINGING after the handshake
-#define REKEY_MIN_NS (5 * SOTTO_NS_PER_S)      // a peer that asks more often breaks the protocol
-#define CALL_REPORT_TICKS 10                   // a receiver report every so many cells
-#define CALL_SENT_TIMES 512                    // send times kept for the round trip
+#define CALL_CONFIRMED_NS  (20 * SOTTO_NS_PER_S)   // for RINGING after the handshake
+#define REKEY_MIN_NS       (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
+#define CALL_REPORT_TICKS  10                   // a receiver report every so many cells
+#define CALL_SENT_TIMES    512                  // send times kept for the round trip
 #define CAPTURE_FRAMES_MAX 3
-#define CLOCK_OFFSET_MAX_S 3600                // more is told to the user
-#define EXCHANGE_WAIT_NS (600 * SOTTO_NS_PER_S)
-#define EXCHANGE_PICK_NS (180 * SOTTO_NS_PER_S)
-#define NO_PORT SOTTO_LINKS_MAX
+#define CLOCK_OFFSET_MAX_S 3600 // more is told to the user
+#define EXCHANGE_WAIT_NS   (600 * SOTTO_NS_PER_S)
+#define EXCHANGE_PICK_NS   (180 * SOTTO_NS_PER_S)
+#define NO_PORT            SOTTO_LINKS_MAX
 
 enum port_state {
     PORT_FREE = 0,
-    PORT_DOWN,     // wanted; the driver is connecting
-    PORT_HELLO,    // up, HELLO sent
-    PORT_WELCOME,  // greeted
-    PORT_READY,    // greeted, and logged in if this is home and there is a line to log in to
+    PORT_DOWN,    // wanted; the driver is connecting
+    PORT_HELLO,   // up, HELLO sent
+    PORT_WELCOME, // greeted
+    PORT_READY,   // greeted, and logged in if this is home and there is a line to log in to
 };
 
 // One link to a relay.
 struct port {
     enum port_state state;
     bool home;
-    bool dead;           // the driver gave up
-    bool login_denied;   // not to be asked again before the link comes up anew, or ...
+    bool dead;            // the driver gave up
+    bool login_denied;    // not to be asked again before the link comes up anew, or ...
     sotto_ns login_again; // ... this time, if the reason may pass; otherwise SOTTO_NEVER
     struct sotto_relay_address relay;
     uint8_t challenge[LINK_CHALLENGE_BYTES];
@@ -65,17 +65,23 @@ struct port {
     struct queue out;
 };
 
-enum request_kind { REQUEST_FREE = 0, REQUEST_REGISTER, REQUEST_LOGIN, REQUEST_PUT, REQUEST_REMOVE,
-                    REQUEST_RESUME };
+enum request_kind {
+    REQUEST_FREE = 0,
+    REQUEST_REGISTER,
+    REQUEST_LOGIN,
+    REQUEST_PUT,
+    REQUEST_REMOVE,
+    REQUEST_RESUME
+};
 
 struct request {
     enum request_kind kind;
     uint32_t id;
     unsigned port;
     bool sent;
-    bool internal;      // its result is not an event
+    bool internal; // its result is not an event
     sotto_ns deadline;
-    uint32_t call;      // RESUME
+    uint32_t call; // RESUME
     uint8_t invite[SOTTO_INVITE_BYTES];
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
     uint64_t expires_unix_s;
@@ -84,8 +90,8 @@ struct request {
 
 // One end of a circuit.
 struct circuit {
-    bool open;          // known to the relay, or being resumed
-    bool attached;      // to a live connection: cells and flights may go
+    bool open;     // known to the relay, or being resumed
+    bool attached; // to a live connection: cells and flights may go
     unsigned port;
     uint32_t id;
     bool has_ticket;
@@ -98,12 +104,12 @@ struct call {
     bool incoming;
     enum sotto_call_state state;
     enum sotto_end end;
-    uint32_t other;               // glare: the call that goes on instead
-    bool ended_told;              // the ENDED event was drained: the place may be reused
+    uint32_t other;  // glare: the call that goes on instead
+    bool ended_told; // the ENDED event was drained: the place may be reused
     char label[SOTTO_NAME_MAX_BYTES + 1];
     struct sotto_number_link link; // outgoing
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
-    struct sotto_secret secret;    // the number's
+    struct sotto_secret secret; // the number's
     struct sotto_fingerprint expected;
     bool has_expected;
     struct circuit circuit;
@@ -114,22 +120,22 @@ struct call {
     bool rekey_asked;              // callee: has asked for it; caller: was asked for another one
     sotto_ns rekey_at, rekey_deadline, rekeyed_ns;
     uint32_t epoch;
-    bool media;                    // keys are there: cells flow
+    bool media; // keys are there: cells flow
     bool peer_verified;
     bool has_peer;
     struct sotto_fingerprint peer;
-    struct sotto_words words;      // of the first session; kept for the log after the end
+    struct sotto_words words; // of the first session; kept for the log after the end
     struct sotto_session_info session_info;
     struct sotto_playout_stats playout_last;
 
     // What the user wants and the state does not yet permit.
     bool want_accept;
-    bool spent;                    // incoming: counted by a number for so many calls
-    bool busy;                     // incoming: no place for it, to be told so
-    bool telling;                  // ending: until the peer has acknowledged
-    bool glare_wait;               // incoming, silent: our own call to the same person decides
-    bool accepted;                 // the local user's consent; the only way to the microphone
-    bool peer_active;              // callee: the caller has heard the accept
+    bool spent;       // incoming: counted by a number for so many calls
+    bool busy;        // incoming: no place for it, to be told so
+    bool telling;     // ending: until the peer has acknowledged
+    bool glare_wait;  // incoming, silent: our own call to the same person decides
+    bool accepted;    // the local user's consent; the only way to the microphone
+    bool peer_active; // callee: the caller has heard the accept
     bool muted, held, peer_held, reconnecting;
 
     struct cell_sealer *sealer;
@@ -138,32 +144,32 @@ struct call {
     struct sotto_voice_encoder *encoder;
     struct sotto_playout *playout;
     sotto_ns next_tick;
-    bool tick_prepared;            // what is to be done before the next tick is done
-    bool cell_made;                // `cell` is made and waits for its tick
-    bool cell_due;                 // its tick has come: hand it to the driver
+    bool tick_prepared; // what is to be done before the next tick is done
+    bool cell_made;     // `cell` is made and waits for its tick
+    bool cell_due;      // its tick has come: hand it to the driver
     uint8_t cell[SOTTO_CELL_BYTES];
     uint64_t cell_ctr;
 
     sotto_ns sent_at[CALL_SENT_TIMES];
     uint64_t peer_ctr_first, peer_ctr_highest;
-    sotto_ns peer_last;            // when the newest cell came
+    sotto_ns peer_last; // when the newest cell came
     bool peer_seen;
     uint64_t cells_sent, cells_received, cells_dropped;
     sotto_ns rtt_ns;
 
-    sotto_ns deadline;             // of the present state
+    sotto_ns deadline; // of the present state
     sotto_ns started_ns, ringing_ns, accepted_ns, first_voice_ns, ended_ns;
 };
 
 enum exchange_state {
     EXCHANGE_NONE = 0,
-    EXCHANGE_LINK,     // waiting for the link
-    EXCHANGE_MEETING,  // at the meeting place, alone
-    EXCHANGE_SESSION,  // handshake
-    EXCHANGE_WORDS,    // the user listens and picks
-    EXCHANGE_PICKED,   // ours is right; waiting for the other's
-    EXCHANGE_SWAP,     // both right; links travel
-    EXCHANGE_PARTING,  // all done; our last flights are leaving
+    EXCHANGE_LINK,    // waiting for the link
+    EXCHANGE_MEETING, // at the meeting place, alone
+    EXCHANGE_SESSION, // handshake
+    EXCHANGE_WORDS,   // the user listens and picks
+    EXCHANGE_PICKED,  // ours is right; waiting for the other's
+    EXCHANGE_SWAP,    // both right; links travel
+    EXCHANGE_PARTING, // all done; our last flights are leaving
 };
 
 struct exchange {
@@ -195,7 +201,7 @@ struct sotto_device {
     size_t capture_samples;
     uint8_t scratch[SOTTO_MESSAGE_MAX_BYTES]; // for one message being built or taken apart
     uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];
-    uint8_t control[CTL_MESSAGE_MAX_BYTES];   // for one control message received
+    uint8_t control[CTL_MESSAGE_MAX_BYTES]; // for one control message received
 };
 
 // ---- event.c
@@ -218,7 +224,7 @@ sotto_ns port_expiry(const struct sotto_device *d, unsigned port);
 // Circuits, on behalf of calls and the exchange.
 void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port);
 int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
-                   size_t len);
+                        size_t len);
 void port_circuit_close(struct sotto_device *d, struct circuit *c);
 
 // ---- request.c
@@ -249,7 +255,7 @@ void call_ring(struct sotto_device *d, struct call *c);
 void call_secure(struct sotto_device *d, struct call *c); // says so, to the user and to the peer
 void call_activate(struct sotto_device *d, struct call *c);
 void call_incoming(struct sotto_device *d, unsigned port, const struct link_message *m);
-void call_port_up(struct sotto_device *d, unsigned port);   // may dial and resume
+void call_port_up(struct sotto_device *d, unsigned port); // may dial and resume
 void call_port_down(struct sotto_device *d, unsigned port, bool again);
 void call_circuit_closed(struct sotto_device *d, struct call *c, uint8_t code);
 void call_resumed(struct sotto_device *d, uint32_t id, int code);

@@ -36,12 +36,12 @@ unsigned port_want(struct sotto_device *d, const struct sotto_relay_address *rel
     if (vacant == NO_PORT)
         return NO_PORT;
     struct port *p = &d->ports[vacant];
-    *p = (struct port){ .state = PORT_DOWN,
-                        .home = port_is_home(d, relay),
-                        .relay = *relay,
-                        .next_circuit = 2,
-                        .login_again = SOTTO_NEVER,
-                        .since = d->now.mono_ns };
+    *p = (struct port){.state = PORT_DOWN,
+                       .home = port_is_home(d, relay),
+                       .relay = *relay,
+                       .next_circuit = 2,
+                       .login_again = SOTTO_NEVER,
+                       .since = d->now.mono_ns};
     queue_init(&p->out, PORT_OUT_MAX_BYTES, d->cfg.env);
     struct sotto_event *e = event_add(d, SOTTO_EVENT_LINK_WANTED);
     e->link = vacant;
@@ -82,7 +82,7 @@ void port_up(struct sotto_device *d, unsigned port)
     p->login_again = SOTTO_NEVER;
     p->logged_in = false;
     p->since = d->now.mono_ns;
-    port_send(d, port, &(struct link_message){ .type = LINK_HELLO, .version = LINK_VERSION });
+    port_send(d, port, &(struct link_message){.type = LINK_HELLO, .version = LINK_VERSION});
     // What needs no greeting back rides along: a call does not wait a round trip for it.
     call_port_up(d, port);
     exchange_port_up(d, port);
@@ -232,7 +232,7 @@ void port_read(struct sotto_device *d, unsigned port, const struct link_message 
         event_add(d, SOTTO_EVENT_LINE_REPLACED);
         break;
     case LINK_PING:
-        port_send(d, port, &(struct link_message){ .type = LINK_PONG, .ping = m->ping });
+        port_send(d, port, &(struct link_message){.type = LINK_PONG, .ping = m->ping});
         break;
     default:
         break; // a relay has no business sending it
@@ -265,27 +265,26 @@ void port_handle_expiry(struct sotto_device *d, unsigned port)
 void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
 {
     struct port *p = &d->ports[port];
-    *c = (struct circuit){ .open = true, .attached = true, .port = port, .id = p->next_circuit };
+    *c = (struct circuit){.open = true, .attached = true, .port = port, .id = p->next_circuit};
     p->next_circuit += 2;
 }
 
 int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
-                   size_t len)
+                        size_t len)
 {
     if (!c->open || !c->attached)
         return SOTTO_ESTATE;
     return port_send(d, c->port,
-                     &(struct link_message){ .type = LINK_SIGNAL,
-                                             .circuit = c->id,
-                                             .flight = flight,
-                                             .flight_len = len });
+                     &(struct link_message){.type = LINK_SIGNAL,
+                                            .circuit = c->id,
+                                            .flight = flight,
+                                            .flight_len = len});
 }
 
 void port_circuit_close(struct sotto_device *d, struct circuit *c)
 {
     if (c->open && c->attached)
-        port_send(d, c->port,
-                  &(struct link_message){ .type = LINK_CLOSE, .circuit = c->id });
+        port_send(d, c->port, &(struct link_message){.type = LINK_CLOSE, .circuit = c->id});
     c->open = c->attached = false;
     sotto_wipe(c->ticket, sizeof c->ticket);
 }

@@ -19,11 +19,11 @@ struct request *request_add(struct sotto_device *d, enum request_kind kind, unsi
     // However much the user asks for, the device can still log in and resume.
     if (!place || (!internal && vacant <= REQUESTS_KEPT))
         return NULL;
-    *place = (struct request){ .kind = kind,
-                               .id = ++d->last_request_id,
-                               .port = port,
-                               .internal = internal,
-                               .deadline = d->now.mono_ns + REQUEST_NS };
+    *place = (struct request){.kind = kind,
+                              .id = ++d->last_request_id,
+                              .port = port,
+                              .internal = internal,
+                              .deadline = d->now.mono_ns + REQUEST_NS};
     return place;
 }
 
@@ -50,18 +50,18 @@ static int send_register(struct sotto_device *d, struct request *r)
     int key_len = sotto_line_key_public(d->cfg.line_key, key, key_max);
     if (tbs_len < 0 || key_len < 0)
         return SOTTO_ECRYPTO;
-    int signature_len = sotto_line_key_sign(d->cfg.line_key, tbs, (size_t)tbs_len, signature,
-                                            signature_max);
+    int signature_len =
+        sotto_line_key_sign(d->cfg.line_key, tbs, (size_t)tbs_len, signature, signature_max);
     if (signature_len < 0)
         return signature_len;
     return port_send(d, r->port,
-                     &(struct link_message){ .type = LINK_REGISTER,
-                                             .request = r->id,
-                                             .invite = r->invite,
-                                             .key = key,
-                                             .key_len = (size_t)key_len,
-                                             .signature = signature,
-                                             .signature_len = (size_t)signature_len });
+                     &(struct link_message){.type = LINK_REGISTER,
+                                            .request = r->id,
+                                            .invite = r->invite,
+                                            .key = key,
+                                            .key_len = (size_t)key_len,
+                                            .signature = signature,
+                                            .signature_len = (size_t)signature_len});
 }
 
 static int send_login(struct sotto_device *d, struct request *r)
@@ -75,22 +75,22 @@ static int send_login(struct sotto_device *d, struct request *r)
     int tbs_len = link_login_tbs(tbs, sizeof tbs, origin, p->challenge, line_id, flags);
     if (tbs_len < 0)
         return tbs_len;
-    int signature_len = sotto_line_key_sign(d->cfg.line_key, tbs, (size_t)tbs_len, d->flight,
-                                            sizeof d->flight);
+    int signature_len =
+        sotto_line_key_sign(d->cfg.line_key, tbs, (size_t)tbs_len, d->flight, sizeof d->flight);
     if (signature_len < 0)
         return signature_len;
     return port_send(d, r->port,
-                     &(struct link_message){ .type = LINK_LOGIN,
-                                             .request = r->id,
-                                             .line_id = line_id,
-                                             .flags = flags,
-                                             .signature = d->flight,
-                                             .signature_len = (size_t)signature_len });
+                     &(struct link_message){.type = LINK_LOGIN,
+                                            .request = r->id,
+                                            .line_id = line_id,
+                                            .flags = flags,
+                                            .signature = d->flight,
+                                            .signature_len = (size_t)signature_len});
 }
 
 static int request_send(struct sotto_device *d, struct request *r)
 {
-    struct link_message m = { .request = r->id, .token_hash = r->token_hash };
+    struct link_message m = {.request = r->id, .token_hash = r->token_hash};
     struct call *c;
     switch (r->kind) {
     case REQUEST_REGISTER:
@@ -322,7 +322,7 @@ int sotto_device_number_withdraw(struct sotto_device *d,
                                  const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES],
                                  struct sotto_now now, uint32_t *request)
 {
-    struct sotto_number n = { .state = SOTTO_NUMBER_REVOKED };
+    struct sotto_number n = {.state = SOTTO_NUMBER_REVOKED};
     memcpy(n.token_hash, token_hash, sizeof n.token_hash);
     d->now = now;
     return request_number(d, &n, false, request);

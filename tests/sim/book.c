@@ -98,5 +98,5 @@ static int set_verified(void *user, const struct sotto_fingerprint *fp, bool ver
 
 struct sotto_book book_of(struct person *p)
 {
-    return (struct sotto_book){ number_get, number_update, contact_get, set_verified, &p->book };
+    return (struct sotto_book){number_get, number_update, contact_get, set_verified, &p->book};
 }

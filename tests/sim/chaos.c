@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Users who do anything at any time, on bad networks, with devices and relays that crash and a relay
-// that may lie; until so many calls were dialled. Then all becomes quiet, nothing may be left, and
-// an ordinary call must work.
+// Users who do anything at any time, on bad networks, with devices and relays that crash and a
+// relay that may lie; until so many calls were dialled. Then all becomes quiet, nothing may be
+// left, and an ordinary call must work.
 #include "sim.h"
 
 #include <string.h>
 
-#define ROUND_NS (4 * SECOND)
-#define SETTLE_NS (150 * SECOND) // longest timer: an unfinished exchange aside
+#define ROUND_NS   (4 * SECOND)
+#define SETTLE_NS  (150 * SECOND) // longest timer: an unfinished exchange aside
 #define FAULTS_MAX 3
 
-// ---- the cast ---------------------------------------------------------------------------------------
+// ---- the cast
+// ---------------------------------------------------------------------------------------
 
 struct chaos {
-    struct person *people[4]; // two with a line at the first relay, one at the second, one with none
+    struct person
+        *people[4]; // two with a line at the first relay, one at the second, one with none
     struct sotto_number_link links[4][4]; // [owner][for]
     bool minted[4][4];
     sotto_ns act_max_ns; // between two acts of one person
@@ -36,8 +38,8 @@ static bool all_ready(struct sim *s, void *arg)
 
 static void mint(struct sim *s, struct chaos *c, size_t owner, size_t holder)
 {
-    static const char *const names[] = { "the Anna of a book", "the Boris of a book",
-                                         "the Chen of a book", "the Dana of a book" };
+    static const char *const names[] = {"the Anna of a book", "the Boris of a book",
+                                        "the Chen of a book", "the Dana of a book"};
     char label[SOTTO_NAME_MAX_BYTES];
     struct person *p = c->people[owner];
     snprintf(label, sizeof label, "%s, no. %zu", names[holder], owner);
@@ -51,10 +53,11 @@ static void mint(struct sim *s, struct chaos *c, size_t owner, size_t holder)
 
 static struct chaos set_up(struct sim *s)
 {
-    static const char *const names[] = { "Anna", "Boris", "Chen", "Dana" };
-    struct chaos c = { 0 };
+    static const char *const names[] = {"Anna", "Boris", "Chen", "Dana"};
+    struct chaos c = {0};
     struct sim_relay *first = sim_relay_add(s, "first.example");
-    struct sim_relay *second = rng_chance(&s->rng, 500) ? sim_relay_add(s, "second.example") : first;
+    struct sim_relay *second =
+        rng_chance(&s->rng, 500) ? sim_relay_add(s, "second.example") : first;
     for (size_t i = 0; i < 4; i++) {
         struct person *p = person_add(s, names[i], i < 2 ? first : i == 2 ? second : NULL);
         p->path.latency_ns = 2 * MS + rng_below(&s->rng, 80 * MS);
@@ -79,7 +82,8 @@ static struct chaos set_up(struct sim *s)
     return c;
 }
 
-// ---- what users do ----------------------------------------------------------------------------------
+// ---- what users do
+// ----------------------------------------------------------------------------------
 
 static struct chaos *stage; // of the run that goes on; one thread
 
@@ -188,7 +192,8 @@ static void act_on_numbers(struct person *p)
 static void act_later(struct person *p)
 {
     struct sim *s = p->sim;
-    struct thing *t = sim_later(s, s->now_ns + 10 * MS + rng_below(&s->rng, stage->act_max_ns), THING_USER);
+    struct thing *t =
+        sim_later(s, s->now_ns + 10 * MS + rng_below(&s->rng, stage->act_max_ns), THING_USER);
     t->person = p;
 }
 
@@ -210,7 +215,8 @@ void chaos_user(struct person *p)
         act_on_numbers(p);
 }
 
-// ---- what goes wrong --------------------------------------------------------------------------------
+// ---- what goes wrong
+// --------------------------------------------------------------------------------
 
 static void on_again(struct sim *s, void *arg)
 {
@@ -274,13 +280,14 @@ static void fault_clock(struct sim *s)
 
 static void fault(struct sim *s)
 {
-    static void (*const faults[])(struct sim *) = { fault_device,  fault_relay, fault_outage,
-                                                    fault_cut,     fault_cut,   fault_network,
-                                                    fault_network, fault_book,  fault_clock };
+    static void (*const faults[])(struct sim *) = {fault_device,  fault_relay, fault_outage,
+                                                   fault_cut,     fault_cut,   fault_network,
+                                                   fault_network, fault_book,  fault_clock};
     faults[rng_below(&s->rng, sizeof faults / sizeof *faults)](s);
 }
 
-// ---- the course -------------------------------------------------------------------------------------
+// ---- the course
+// -------------------------------------------------------------------------------------
 
 static void all_good_again(struct sim *s)
 {
@@ -331,17 +338,18 @@ static void last_call(struct sim *s)
     struct sotto_number_link link;
     uint32_t call;
     b->path.latency_ns = a->path.latency_ns = 20 * MS;
-    if (user_mint(b, "for the last call", &link) != 0 || !sim_until(s, 20 * SECOND, result_has_come, b) ||
-        b->last_result != 0) {
+    if (user_mint(b, "for the last call", &link) != 0 ||
+        !sim_until(s, 20 * SECOND, result_has_come, b) || b->last_result != 0) {
         sim_fail(s, "in the end %s cannot publish: %d", b->name, b->last_result);
         return;
     }
-    if (user_dial(a, &link, "the last one", &call) != 0 || !sim_until(s, 10 * SECOND, is_ringing, b)) {
+    if (user_dial(a, &link, "the last one", &call) != 0 ||
+        !sim_until(s, 10 * SECOND, is_ringing, b)) {
         sim_fail(s, "in the end an ordinary call does not ring");
         return;
     }
     user_accept(b, person_latest(b)->id);
-    struct hearing h = { a, b, s->now_ns };
+    struct hearing h = {a, b, s->now_ns};
     if (!sim_until(s, 5 * SECOND, hear_each_other, &h)) {
         sim_fail(s, "in the end the two do not hear each other");
         return;
@@ -372,7 +380,8 @@ void chaos_run(struct sim *s, unsigned calls)
     for (size_t i = 0; i < 4; i++)
         act_later(c.people[i]);
     uint64_t until = s->calls_dialled + calls;
-    for (unsigned round = 0; s->calls_dialled + 1 < until && round < 2 * calls && !s->failed; round++) {
+    for (unsigned round = 0; s->calls_dialled + 1 < until && round < 2 * calls && !s->failed;
+         round++) {
         for (uint64_t n = temper == 0 ? 0 : rng_below(&s->rng, FAULTS_MAX); n > 0; n--)
             fault(s);
         sim_run(s, ROUND_NS);

@@ -6,7 +6,8 @@
 
 #define DIAL_TO_RING_NS (120 * SECOND) // a ring has a dial not longer ago than this
 
-// ---- at each step -----------------------------------------------------------------------------------
+// ---- at each step
+// -----------------------------------------------------------------------------------
 
 static bool may_speak(struct person *p)
 {
@@ -24,8 +25,7 @@ static void check_microphone(struct person *p)
     if (open && !may_speak(p))
         sim_fail(p->sim, "%s: the microphone is open without consent", p->name);
     if (open != p->mic_told)
-        sim_fail(p->sim, "%s: the driver was told that the microphone is %d", p->name,
-                 p->mic_told);
+        sim_fail(p->sim, "%s: the driver was told that the microphone is %d", p->name, p->mic_told);
 }
 
 static void check_verified(struct person *p, const struct sotto_call_info *info)
@@ -90,7 +90,8 @@ void check_person(struct person *p)
         check_call(p, ids[i]);
 }
 
-// ---- events -----------------------------------------------------------------------------------------
+// ---- events
+// -----------------------------------------------------------------------------------------
 
 // Somebody with that identity has dialled that number.
 static bool was_dialled(struct sim *s, const struct sotto_event *e)
@@ -152,7 +153,8 @@ void check_event(struct person *p, const struct sotto_event *e)
         check_state(p, e);
 }
 
-// ---- what a relay has and sees ----------------------------------------------------------------------
+// ---- what a relay has and sees
+// ----------------------------------------------------------------------
 
 struct search {
     const struct canary *list[2 * CANARIES_MAX];
@@ -184,7 +186,8 @@ static const struct canary *search(const struct search *x, const uint8_t *data, 
         if (!(x->first_two[at / 8] & 1 << at % 8))
             continue;
         for (size_t j = 0; j < x->count; j++)
-            if (x->list[j]->len <= len - i && memcmp(x->list[j]->bytes, data + i, x->list[j]->len) == 0)
+            if (x->list[j]->len <= len - i &&
+                memcmp(x->list[j]->bytes, data + i, x->list[j]->len) == 0)
                 return x->list[j];
     }
     return NULL;
@@ -216,7 +219,8 @@ void check_relay_memory(struct sim *s)
     }
 }
 
-// ---- at the end -------------------------------------------------------------------------------------
+// ---- at the end
+// -------------------------------------------------------------------------------------
 
 static void check_idle(struct person *p)
 {

@@ -69,18 +69,18 @@ static void inject(struct sim *s, struct conn *c, const uint8_t *data, size_t le
     uint8_t *copy = malloc(len ? len : 1);
     assert(copy);
     memcpy(copy, data, len);
-    struct thing *t =
-        sim_later(s, at, datagram ? THING_TO_DEVICE_DATAGRAM : THING_TO_DEVICE_MSG);
+    struct thing *t = sim_later(s, at, datagram ? THING_TO_DEVICE_DATAGRAM : THING_TO_DEVICE_MSG);
     t->conn = c;
     t->data = copy;
     t->len = len;
     t->injected = true;
 }
 
-// ---- noise ------------------------------------------------------------------------------------------
+// ---- noise
+// ------------------------------------------------------------------------------------------
 
 #define CIRCUIT_AT_MESSAGE 1 // type, circuit
-#define CIRCUIT_BYTES 4
+#define CIRCUIT_BYTES      4
 
 // One copy, damaged in one way. `head` bytes at the front stay: they say what it is and for whom.
 static size_t damage(struct rng *r, uint8_t *data, size_t len, size_t head)
@@ -112,7 +112,8 @@ static void noise_signal(struct sim *s, struct hostile *h, struct conn *c, const
     if (rng_chance(&h->rng, 500)) { // altered, before the true one
         memcpy(copy, data, len);
         size_t flight_at = (size_t)(m.flight - data);
-        copy[flight_at + rng_below(&h->rng, m.flight_len)] ^= (uint8_t)(1u << rng_below(&h->rng, 8));
+        copy[flight_at + rng_below(&h->rng, m.flight_len)] ^=
+            (uint8_t)(1u << rng_below(&h->rng, 8));
         struct person *p = c->person;
         s->running = p;
         sotto_device_read_message(p->device, c->link, copy, len, person_now(p));
@@ -170,7 +171,8 @@ static void noise(struct sim *s, struct hostile *h, struct conn *c, const uint8_
         noise_garbage(s, h, c, at);
 }
 
-// ---- lies -------------------------------------------------------------------------------------------
+// ---- lies
+// -------------------------------------------------------------------------------------------
 
 static uint32_t some_circuit(struct hostile *h, const struct conn *c)
 {
@@ -189,9 +191,9 @@ static void forge(struct sim *s, struct conn *c, const struct link_message *m, s
 
 static void lie_forge(struct sim *s, struct hostile *h, struct conn *c, sotto_ns at)
 {
-    static const enum link_type types[] = { LINK_CLOSE,   LINK_OK,     LINK_FAILED, LINK_INCOMING,
-                                            LINK_MET,     LINK_SIGNAL, LINK_TICKET, LINK_REPLACED,
-                                            LINK_WELCOME, LINK_PING,   LINK_DIAL,   LINK_HELLO };
+    static const enum link_type types[] = {LINK_CLOSE,   LINK_OK,     LINK_FAILED, LINK_INCOMING,
+                                           LINK_MET,     LINK_SIGNAL, LINK_TICKET, LINK_REPLACED,
+                                           LINK_WELCOME, LINK_PING,   LINK_DIAL,   LINK_HELLO};
     uint8_t bytes[512];
     rng_fill(&h->rng, bytes, sizeof bytes);
     const struct book *b = &c->person->book;
@@ -199,22 +201,22 @@ static void lie_forge(struct sim *s, struct hostile *h, struct conn *c, sotto_ns
     if (b->number_count)
         hash = b->numbers[rng_below(&h->rng, b->number_count)].token_hash;
     forge(s, c,
-          &(struct link_message){ .type = types[rng_below(&h->rng, sizeof types / sizeof *types)],
-                                  .version = LINK_VERSION,
-                                  .role = (uint8_t)rng_below(&h->rng, 2),
-                                  .code = (uint8_t)rng_below(&h->rng, 14),
-                                  .request = (uint32_t)rng_below(&h->rng, 40),
-                                  .circuit = some_circuit(h, c),
-                                  .time_unix_s = rng_next(&h->rng) >> rng_below(&h->rng, 64),
-                                  .challenge = bytes,
-                                  .line_id = bytes,
-                                  .token = bytes,
-                                  .token_hash = hash,
-                                  .invite = bytes,
-                                  .place = bytes,
-                                  .ticket = bytes,
-                                  .flight = bytes,
-                                  .flight_len = 1 + rng_below(&h->rng, sizeof bytes - 1) },
+          &(struct link_message){.type = types[rng_below(&h->rng, sizeof types / sizeof *types)],
+                                 .version = LINK_VERSION,
+                                 .role = (uint8_t)rng_below(&h->rng, 2),
+                                 .code = (uint8_t)rng_below(&h->rng, 14),
+                                 .request = (uint32_t)rng_below(&h->rng, 40),
+                                 .circuit = some_circuit(h, c),
+                                 .time_unix_s = rng_next(&h->rng) >> rng_below(&h->rng, 64),
+                                 .challenge = bytes,
+                                 .line_id = bytes,
+                                 .token = bytes,
+                                 .token_hash = hash,
+                                 .invite = bytes,
+                                 .place = bytes,
+                                 .ticket = bytes,
+                                 .flight = bytes,
+                                 .flight_len = 1 + rng_below(&h->rng, sizeof bytes - 1)},
           at);
 }
 

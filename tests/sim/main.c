@@ -39,7 +39,7 @@ static uint64_t number(const char *text)
 
 static struct options read_options(int argc, char **argv)
 {
-    struct options o = { .seed = 1, .count = 1, .calls = 5 };
+    struct options o = {.seed = 1, .count = 1, .calls = 5};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "-v") == 0) {
@@ -47,7 +47,8 @@ static struct options read_options(int argc, char **argv)
             continue;
         }
         if (!value) {
-            fprintf(stderr, "usage: sim [--seed N] [--count N] [--calls N] [--scenario NAME] [-v]\n");
+            fprintf(stderr,
+                    "usage: sim [--seed N] [--count N] [--calls N] [--scenario NAME] [-v]\n");
             exit(2);
         }
         if (strcmp(argv[i], "--seed") == 0)
@@ -105,7 +106,7 @@ static uint64_t run_one(uint64_t seed, const struct options *o, const struct sce
 static bool replays(const struct options *o, const struct scenario *scenario, uint64_t trace)
 {
     struct options quiet = *o;
-    struct totals t = { 0 };
+    struct totals t = {0};
     quiet.verbose = false;
     if (run_one(o->seed, &quiet, scenario, &t) == trace)
         return true;
@@ -147,8 +148,8 @@ static bool run_scenarios(const struct options *o, struct totals *t)
 // Whatever OpenSSL does only once in a process happens before the first seed.
 static void warm_up(void)
 {
-    struct totals t = { 0 };
-    struct options quiet = { .calls = 1 };
+    struct totals t = {0};
+    struct options quiet = {.calls = 1};
     run_one(0, &quiet, &SCENARIOS[0], &t);
 }
 
@@ -156,7 +157,7 @@ int main(int argc, char **argv)
 {
     program = argv[0];
     struct options o = read_options(argc, argv);
-    struct totals t = { 0 };
+    struct totals t = {0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     rng_own_openssl();
     warm_up();

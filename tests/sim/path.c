@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SURVIVES_NS (8 * SECOND)       // an outage that a connection outlives
-#define RETRY_NS (400 * MS)            // the driver tries again
+#define SURVIVES_NS      (8 * SECOND)  // an outage that a connection outlives
+#define RETRY_NS         (400 * MS)    // the driver tries again
 #define RELAY_NOTICES_NS (25 * SECOND) // at most
 
 static sotto_ns travel(struct sim *s, const struct path *p)
@@ -80,7 +80,8 @@ void path_from_relay(struct conn *c, const uint8_t *data, size_t len, bool datag
         send_message(c, THING_TO_DEVICE_MSG, &c->last_down, data, len);
 }
 
-// ---- connections -----------------------------------------------------------------------------------
+// ---- connections
+// -----------------------------------------------------------------------------------
 
 void path_connect(struct person *p, unsigned link)
 {
@@ -129,7 +130,7 @@ static void connect_now(struct sim *s, struct thing *t)
     assert(c);
     uint8_t address[16];
     address_of(p, address);
-    *c = (struct conn){ .person = p, .link = t->link, .relay = r };
+    *c = (struct conn){.person = p, .link = t->link, .relay = r};
     if (relay_conn_open(r->engine, &c->rc, c, address, relay_now(r)) != 0) {
         free(c);
         retry(p, t->link);
@@ -201,7 +202,8 @@ void path_outage(struct person *p, sotto_ns for_ns)
                        SURVIVES_NS + rng_below(&s->rng, RELAY_NOTICES_NS));
 }
 
-// ---- arriving --------------------------------------------------------------------------------------
+// ---- arriving
+// --------------------------------------------------------------------------------------
 
 static void arrive_at_relay(struct sim *s, struct thing *t)
 {
@@ -224,8 +226,7 @@ static void arrive_at_device(struct sim *s, struct thing *t)
     bool datagram = t->kind == THING_TO_DEVICE_DATAGRAM;
     if (!c->device_side || !p->device || p->links[c->link].conn != c)
         return;
-    if (s->hostile && !t->injected &&
-        hostile_to_device(s, c, t->data, t->len, datagram, s->now_ns))
+    if (s->hostile && !t->injected && hostile_to_device(s, c, t->data, t->len, datagram, s->now_ns))
         return;
     s->running = p;
     if (datagram)

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TONE_AMPLITUDE 9000.0
+#define TONE_AMPLITUDE  9000.0
 #define HEARD_AMPLITUDE 2500.0
-#define VOICE_FRAMES 6 // running, to be somebody's voice
-#define TAU 6.283185307179586
+#define VOICE_FRAMES    6 // running, to be somebody's voice
+#define TAU             6.283185307179586
 
-static const unsigned TONES_HZ[PEOPLE_MAX] = { 400, 650, 1000, 1450, 2000, 2600, 3200, 300 };
+static const unsigned TONES_HZ[PEOPLE_MAX] = {400, 650, 1000, 1450, 2000, 2600, 3200, 300};
 
-// ---- what a device asks of its surroundings ---------------------------------------------------------
+// ---- what a device asks of its surroundings
+// ---------------------------------------------------------
 
 static void *person_realloc(void *ptr, size_t size, void *user)
 {
@@ -47,9 +48,9 @@ static void person_random(void *buf, size_t len, void *user)
 struct sotto_now person_now(const struct person *p)
 {
     const struct sim *s = p->sim;
-    return (struct sotto_now){ .mono_ns = s->now_ns + p->mono_offset_ns,
-                               .unix_s = s->unix_base_s + (int64_t)(s->now_ns / SECOND) +
-                                         p->clock_offset_s };
+    return (struct sotto_now){.mono_ns = s->now_ns + p->mono_offset_ns,
+                              .unix_s = s->unix_base_s + (int64_t)(s->now_ns / SECOND) +
+                                        p->clock_offset_s};
 }
 
 sotto_ns person_expiry(const struct person *p)
@@ -62,7 +63,8 @@ sotto_ns person_expiry(const struct person *p)
     return t > p->mono_offset_ns ? t - p->mono_offset_ns : 0;
 }
 
-// ---- coming and going -------------------------------------------------------------------------------
+// ---- coming and going
+// -------------------------------------------------------------------------------
 
 static void make_tone(struct person *p)
 {
@@ -82,12 +84,12 @@ static struct person *add(struct sim *s, const char *name, struct sim_relay *hom
     p->index = (unsigned)s->people_count;
     p->home = home;
     p->has_line = home != NULL;
-    p->env = (struct sotto_env){ person_realloc, person_random, p };
-    p->lasting_env = (struct sotto_env){ sotto_env_default()->realloc, person_random, p };
+    p->env = (struct sotto_env){person_realloc, person_random, p};
+    p->lasting_env = (struct sotto_env){sotto_env_default()->realloc, person_random, p};
     rng_seed(&p->rng, rng_next(&s->rng));
     rng_seed(&p->book.rng, rng_next(&s->rng));
     p->mono_offset_ns = rng_below(&s->rng, 1000000 * SECOND);
-    p->path = (struct path){ .latency_ns = 25 * MS, .jitter_ns = 4 * MS };
+    p->path = (struct path){.latency_ns = 25 * MS, .jitter_ns = 4 * MS};
     s->people[s->people_count++] = p;
     make_tone(p);
     return p;
@@ -145,13 +147,13 @@ void person_start(struct person *p)
 {
     if (p->device)
         return;
-    struct sotto_device_config cfg = { .env = &p->env,
-                                       .identity = p->identity,
-                                       .line_key = p->line_key,
-                                       .book = book_of(p),
-                                       .suite = p->suite,
-                                       .ring = p->has_line,
-                                       .rekey_interval_ns = p->rekey_interval_ns };
+    struct sotto_device_config cfg = {.env = &p->env,
+                                      .identity = p->identity,
+                                      .line_key = p->line_key,
+                                      .book = book_of(p),
+                                      .suite = p->suite,
+                                      .ring = p->has_line,
+                                      .rekey_interval_ns = p->rekey_interval_ns};
     if (p->home)
         cfg.home = p->home->address;
     p->lives++;
@@ -239,26 +241,28 @@ static struct seen_call *call_seen(struct person *p, uint32_t id, bool incoming)
         return c;
     assert(p->call_count < CALLS_SEEN_MAX);
     c = &p->calls[p->call_count++];
-    *c = (struct seen_call){ .id = id, .life = p->lives, .incoming = incoming };
+    *c = (struct seen_call){.id = id, .life = p->lives, .incoming = incoming};
     return c;
 }
 
-// ---- events -----------------------------------------------------------------------------------------
+// ---- events
+// -----------------------------------------------------------------------------------------
 
-static const char *const STATES[] = { "?",      "dialling", "checking", "ringing",
-                                      "active", "ending",   "ended" };
-static const char *const ENDS[] = { "none",     "hangup",    "peer-hangup", "declined",
-                                    "we-declined", "busy",   "no-answer",   "cancelled",
-                                    "unavailable", "offline", "refused",    "wrong-peer",
-                                    "suite",    "protocol",  "words",       "rekey",
-                                    "lost",     "timeout",   "limit",       "link",
-                                    "storage",  "glare",     "internal" };
+static const char *const STATES[] = {"?",      "dialling", "checking", "ringing",
+                                     "active", "ending",   "ended"};
+static const char *const ENDS[] = {"none",        "hangup",   "peer-hangup", "declined",
+                                   "we-declined", "busy",     "no-answer",   "cancelled",
+                                   "unavailable", "offline",  "refused",     "wrong-peer",
+                                   "suite",       "protocol", "words",       "rekey",
+                                   "lost",        "timeout",  "limit",       "link",
+                                   "storage",     "glare",    "internal"};
 
 static void on_state(struct person *p, const struct sotto_event *e)
 {
     struct seen_call *c = call_seen(p, e->call, true);
     sim_trace(p->sim, "%s: call %u %s %s%s%s", p->name, (unsigned)e->call, STATES[e->state],
-              e->end ? ENDS[e->end] : "", e->other ? " goes on as " : "", e->other ? "another" : "");
+              e->end ? ENDS[e->end] : "", e->other ? " goes on as " : "",
+              e->other ? "another" : "");
     c->state = e->state;
     c->end = e->end;
     if (e->other) {
@@ -450,7 +454,8 @@ static void on_event(struct person *p, const struct sotto_event *e)
     }
 }
 
-// ---- the driver's loop ------------------------------------------------------------------------------
+// ---- the driver's loop
+// ------------------------------------------------------------------------------
 
 static void drain(struct person *p)
 {
@@ -483,7 +488,8 @@ void person_pump(struct person *p)
     p->sim->running = outer;
 }
 
-// ---- sound ------------------------------------------------------------------------------------------
+// ---- sound
+// ------------------------------------------------------------------------------------------
 
 static uint32_t talking_call(const struct person *p)
 {
@@ -577,11 +583,12 @@ void person_playout(struct person *p)
     listen(p, pcm);
 }
 
-// ---- what users do ----------------------------------------------------------------------------------
+// ---- what users do
+// ----------------------------------------------------------------------------------
 
-#define DO(p, what)                       \
-    (p)->sim->running = (p);              \
-    int rc = (what);                      \
+#define DO(p, what)          \
+    (p)->sim->running = (p); \
+    int rc = (what);         \
     (p)->sim->running = NULL;
 
 int user_register(struct person *p)
@@ -611,8 +618,8 @@ static struct sotto_number *mint(struct person *owner, const char *label)
 int user_publish(struct person *owner, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES])
 {
     const struct sotto_number *n = book_number(&owner->book, token_hash);
-    DO(owner, sotto_device_number_publish(owner->device, n, person_now(owner),
-                                          &owner->last_request))
+    DO(owner,
+       sotto_device_number_publish(owner->device, n, person_now(owner), &owner->last_request))
     owner->result_came = false;
     person_pump(owner);
     return rc;
@@ -711,7 +718,7 @@ int user_mute(struct person *p, uint32_t call, bool on)
 
 int user_words(struct person *p, uint32_t call, bool match)
 {
-    struct sotto_call_info info = { 0 };
+    struct sotto_call_info info = {0};
     bool known = sotto_device_call_info(p->device, call, &info) == 0;
     struct person *peer = known && info.has_peer ? person_by_fp(p->sim, &info.peer, false) : NULL;
     DO(p, sotto_device_words_compared(p->device, call, match, person_now(p)))

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- its memory ------------------------------------------------------------------------------------
+// ---- its memory
+// ------------------------------------------------------------------------------------
 
 struct block {
     size_t size;
@@ -48,7 +49,8 @@ static void arena_random(void *buf, size_t len, void *user)
     rng_fill(&((struct sim_relay *)user)->rng, buf, len);
 }
 
-// ---- what it says ----------------------------------------------------------------------------------
+// ---- what it says
+// ----------------------------------------------------------------------------------
 
 static bool out_message(void *conn_user, const uint8_t *msg, size_t len, void *user)
 {
@@ -74,7 +76,8 @@ static void out_close(void *conn_user, enum link_code why, void *user)
     t->conn = c;
 }
 
-// ---- its life --------------------------------------------------------------------------------------
+// ---- its life
+// --------------------------------------------------------------------------------------
 
 struct sim_relay *sim_relay_add(struct sim *s, const char *host)
 {
@@ -86,7 +89,7 @@ struct sim_relay *sim_relay_add(struct sim *s, const char *host)
     r->address.port = 443;
     r->arena.base = malloc(ARENA_BYTES);
     assert(r->arena.base);
-    r->env = (struct sotto_env){ .realloc = arena_realloc, .random = arena_random, .user = r };
+    r->env = (struct sotto_env){.realloc = arena_realloc, .random = arena_random, .user = r};
     rng_seed(&r->rng, rng_next(&s->rng));
     int rc = relay_memory_new(&r->memory, sotto_env_default());
     assert(rc == 0);
@@ -100,12 +103,12 @@ void relay_start(struct sim_relay *r)
     if (r->engine)
         return;
     struct relay_config cfg = {
-        .limits = { .dials_per_number_per_minute = 600,
-                    .dials_per_address_per_minute = 600,
-                    .meets_per_address_per_minute = 600,
-                    .registers_per_address_per_minute = 600 },
+        .limits = {.dials_per_number_per_minute = 600,
+                   .dials_per_address_per_minute = 600,
+                   .meets_per_address_per_minute = 600,
+                   .registers_per_address_per_minute = 600},
         .store = relay_memory_store(r->memory),
-        .output = { out_message, out_datagram, out_close, r },
+        .output = {out_message, out_datagram, out_close, r},
     };
     snprintf(cfg.origin, sizeof cfg.origin, "%.240s:%u", r->address.host,
              (unsigned)r->address.port);
@@ -132,9 +135,9 @@ void relay_crash(struct sim_relay *r)
             continue;
         c->relay_side = false;
         c->rc = NULL;
-        struct thing *t = sim_later(
-            r->sim, r->sim->now_ns + 50 * MS + rng_below(&r->sim->rng, 3 * SECOND),
-            THING_DEVICE_DROP);
+        struct thing *t =
+            sim_later(r->sim, r->sim->now_ns + 50 * MS + rng_below(&r->sim->rng, 3 * SECOND),
+                      THING_DEVICE_DROP);
         t->conn = c;
     }
 }
@@ -142,9 +145,9 @@ void relay_crash(struct sim_relay *r)
 struct sotto_now relay_now(const struct sim_relay *r)
 {
     const struct sim *s = r->sim;
-    return (struct sotto_now){ .mono_ns = s->now_ns,
-                               .unix_s = s->unix_base_s + (int64_t)(s->now_ns / SECOND) +
-                                         r->clock_offset_s };
+    return (struct sotto_now){.mono_ns = s->now_ns,
+                              .unix_s = s->unix_base_s + (int64_t)(s->now_ns / SECOND) +
+                                        r->clock_offset_s};
 }
 
 sotto_ns relay_expiry(const struct sim_relay *r)

@@ -70,7 +70,8 @@ uint64_t fnv64(uint64_t h, const void *data, size_t len)
     return h;
 }
 
-// ---- OpenSSL --------------------------------------------------------------------------------------
+// ---- OpenSSL
+// --------------------------------------------------------------------------------------
 
 static struct rng openssl_rng;
 
@@ -87,9 +88,9 @@ static int openssl_status(void)
 
 void rng_own_openssl(void)
 {
-    static const RAND_METHOD method = {
-        .bytes = openssl_bytes, .pseudorand = openssl_bytes, .status = openssl_status
-    };
+    static const RAND_METHOD method = {.bytes = openssl_bytes,
+                                       .pseudorand = openssl_bytes,
+                                       .status = openssl_status};
     rng_seed(&openssl_rng, 0);
     if (RAND_set_rand_method(&method) != 1)
         abort();

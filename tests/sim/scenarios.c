@@ -5,13 +5,14 @@
 #include <ctype.h>
 #include <string.h>
 
-#define EXPECT(s, what)                                          \
-    do {                                                         \
-        if (!(s)->failed && !(what))                             \
+#define EXPECT(s, what)                                                  \
+    do {                                                                 \
+        if (!(s)->failed && !(what))                                     \
             sim_fail(s, "%s:%d: not so: %s", __FILE__, __LINE__, #what); \
     } while (0)
 
-// ---- the cast ---------------------------------------------------------------------------------------
+// ---- the cast
+// ---------------------------------------------------------------------------------------
 
 struct stage {
     struct sim_relay *relay;
@@ -61,7 +62,7 @@ static void mint(struct sim *s, struct person *owner, struct person *for_whom, c
 
 static struct stage setting(struct sim *s)
 {
-    struct stage st = { .relay = sim_relay_add(s, "relay.example") };
+    struct stage st = {.relay = sim_relay_add(s, "relay.example")};
     st.anna = enter(s, "Anna", st.relay);
     st.boris = enter(s, "Boris", st.relay);
     mint(s, st.boris, st.anna, "Anna, as Boris calls her", &st.to_boris);
@@ -69,7 +70,8 @@ static struct stage setting(struct sim *s)
     return st;
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------
+// ---- waiting
+// ----------------------------------------------------------------------------------------
 
 static struct seen_call *which(struct wait *w)
 {
@@ -87,13 +89,13 @@ static bool state_is(struct sim *s, void *arg)
 // The person's latest call comes into that state.
 static bool comes_to(struct person *p, enum sotto_call_state state, sotto_ns within)
 {
-    struct wait w = { .p = p, .state = state };
+    struct wait w = {.p = p, .state = state};
     return sim_until(p->sim, within, state_is, &w);
 }
 
 static bool ends_as(struct person *p, enum sotto_end end, sotto_ns within)
 {
-    struct wait w = { .p = p, .state = SOTTO_CALL_ENDED, .end = end };
+    struct wait w = {.p = p, .state = SOTTO_CALL_ENDED, .end = end};
     return sim_until(p->sim, within, state_is, &w);
 }
 
@@ -111,7 +113,7 @@ static bool hear_each_other(struct sim *s, void *arg)
 
 static bool talk(struct person *a, struct person *b, sotto_ns within)
 {
-    struct hearing h = { a, b, a->sim->now_ns + 200 * MS };
+    struct hearing h = {a, b, a->sim->now_ns + 200 * MS};
     return sim_until(a->sim, within, hear_each_other, &h);
 }
 
@@ -137,7 +139,7 @@ static void dial_and_accept(struct sim *s, struct stage *st)
 
 static struct sotto_call_info info_of(struct person *p, uint32_t call)
 {
-    struct sotto_call_info info = { 0 };
+    struct sotto_call_info info = {0};
     sotto_device_call_info(p->device, call, &info);
     return info;
 }
@@ -149,7 +151,8 @@ static void all_quiet(struct sim *s)
         check_quiet(s);
 }
 
-// ---- the scenarios ----------------------------------------------------------------------------------
+// ---- the scenarios
+// ----------------------------------------------------------------------------------
 
 static void normal_call(struct sim *s)
 {
@@ -176,7 +179,6 @@ static void normal_call(struct sim *s)
     EXPECT(s, ends_as(st.boris, SOTTO_END_PEER_HANGUP, 3 * SECOND));
     all_quiet(s);
 }
-
 
 static void declined(struct sim *s)
 {
@@ -231,7 +233,7 @@ static void offline(struct sim *s)
 
 static void busy(struct sim *s)
 {
-    static const char *const names[] = { "Chen", "Dana", "Emil" };
+    static const char *const names[] = {"Chen", "Dana", "Emil"};
     struct stage st = setting(s);
     for (size_t i = 0; i < 3; i++) {
         struct sotto_number_link link;
@@ -260,7 +262,8 @@ static void mute(struct sim *s)
     EXPECT(s, user_mute(st.anna, st.call, true) == 0);
     EXPECT(s, !sotto_device_mic_open(st.anna->device));
     sim_run(s, 1 * SECOND);
-    uint64_t heard = st.boris->heard[st.anna->index], sent = info_of(st.anna, st.call).stats.cells_sent;
+    uint64_t heard = st.boris->heard[st.anna->index],
+             sent = info_of(st.anna, st.call).stats.cells_sent;
     sim_run(s, 1 * SECOND);
     EXPECT(s, st.boris->heard[st.anna->index] == heard);
     // Cells flow on: nobody outside sees that she is mute.
@@ -339,7 +342,8 @@ static void glare_with_one_number(struct sim *s)
     sim_run(s, rng_below(&s->rng, 400) * MS);
     uint32_t other;
     EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &other) == 0);
-    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 10 * SECOND) || comes_to(st.anna, SOTTO_CALL_ACTIVE, SECOND));
+    EXPECT(s, comes_to(st.anna, SOTTO_CALL_RINGING, 10 * SECOND) ||
+                  comes_to(st.anna, SOTTO_CALL_ACTIVE, SECOND));
     sim_run(s, 5 * SECOND);
     for (size_t i = 0; i < st.boris->call_count; i++)
         if (st.boris->calls[i].state == SOTTO_CALL_RINGING)
@@ -355,7 +359,8 @@ static void outage(struct sim *s)
     dial_and_accept(s, &st);
     EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
     EXPECT(s, user_words(st.anna, st.call, true) == 0);
-    path_outage(rng_chance(&s->rng, 500) ? st.anna : st.boris, (3 + rng_below(&s->rng, 22)) * SECOND);
+    path_outage(rng_chance(&s->rng, 500) ? st.anna : st.boris,
+                (3 + rng_below(&s->rng, 22)) * SECOND);
     sim_run(s, 2 * SECOND);
     EXPECT(s, info_of(st.anna, st.call).reconnecting);
     EXPECT(s, talk(st.anna, st.boris, 29 * SECOND));
@@ -560,7 +565,8 @@ static void first_use_race(struct sim *s)
     sim_run(s, rng_below(&s->rng, 30) * MS);
     EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", NULL) == 0);
     sim_run(s, 5 * SECOND);
-    EXPECT(s, st.boris->rang_count == 1 && st.boris->bound_count == 1 && st.boris->leaked_count == 1);
+    EXPECT(s,
+           st.boris->rang_count == 1 && st.boris->bound_count == 1 && st.boris->leaked_count == 1);
     struct person *winner = st.anna, *loser = st.chen;
     if (sotto_fingerprint_equal(&st.boris->book.numbers[0].bound, &st.chen->fp)) {
         winner = st.chen;
@@ -617,7 +623,7 @@ static void terms(struct sim *s)
 static uint32_t calls_left_at_relay(struct sim *s, struct stage *st)
 {
     struct relay_store *store = relay_memory_store(st->relay->memory);
-    struct relay_store_number row = { .calls_left = 0 };
+    struct relay_store_number row = {.calls_left = 0};
     EXPECT(s, store->number_get(store, st->boris->book.numbers[0].token_hash, &row) == 0);
     return row.calls_left;
 }
@@ -741,7 +747,8 @@ static void clocks(struct sim *s)
     all_quiet(s);
 }
 
-// ---- stolen keys --------------------------------------------------------------------------------------
+// ---- stolen keys
+// --------------------------------------------------------------------------------------
 
 // Who has stolen Boris's own identity, and has his number for Anna, is not Anna to him.
 static void stolen_own_key(struct sim *s)
@@ -771,7 +778,8 @@ static void stolen_own_key(struct sim *s)
     all_quiet(s);
 }
 
-// The relay connects Anna's call to the thief, who has her own identity and even the number's secret.
+// The relay connects Anna's call to the thief, who has her own identity and even the number's
+// secret.
 static void stolen_callers_key(struct sim *s)
 {
     struct stage st = setting(s);
@@ -798,7 +806,8 @@ static void stolen_callers_key(struct sim *s)
     all_quiet(s);
 }
 
-// ---- a relay that lies --------------------------------------------------------------------------------
+// ---- a relay that lies
+// --------------------------------------------------------------------------------
 
 static uint64_t outcome(struct sim *s, bool noise)
 {
@@ -848,7 +857,8 @@ static void replayed_dial(struct sim *s)
     EXPECT(s, st.boris->rang_count == 1 && st.anna->rang_count == 0);
 }
 
-// ---- no memory ----------------------------------------------------------------------------------------
+// ---- no memory
+// ----------------------------------------------------------------------------------------
 
 // One call in which the Nth allocation of one side fails. False: there were not so many.
 static bool call_without_memory(struct sim *s, long n, bool caller)
@@ -897,7 +907,8 @@ static void no_memory(struct sim *s)
     EXPECT(s, n > 10);
 }
 
-// ---- exchange -----------------------------------------------------------------------------------------
+// ---- exchange
+// -----------------------------------------------------------------------------------------
 
 static char code[SOTTO_CODE_TEXT_BYTES]; // that one reads to the other
 
@@ -1008,43 +1019,46 @@ static void exchange_alone(struct sim *s)
 }
 
 const struct scenario SCENARIOS[] = {
-    { "normal", "one calls, the other accepts, both hear each other, one hangs up", normal_call },
-    { "declined", "the callee declines", declined },
-    { "no-answer", "nobody answers for a minute", no_answer },
-    { "cancelled", "the caller gives up, at any moment", cancelled },
-    { "offline", "no device of the line is connected", offline },
-    { "busy", "three calls already: the fourth hears that it is busy", busy },
-    { "mute", "who is mute is not heard, and his cells flow on", mute },
-    { "hold", "a held call is silent on both sides", hold },
-    { "glare", "both dial each other, at any offset: one call goes on", glare },
-    { "glare-muted", "both dial and mute: neither microphone opens", glare_muted },
-    { "glare-one-number", "both dial, one number is revoked: the other call rings", glare_with_one_number },
-    { "outage", "the network fails for less than 30 s: the call goes on", outage },
-    { "lost", "the network fails for longer: the call ends on both sides", lost },
-    { "vanished", "the other device dies", vanished },
-    { "relay-restarts", "the relay crashes: the call ends, the numbers remain", relay_restarts },
-    { "waiting", "a second call comes and is taken: the first is held", waiting },
-    { "rekey", "several re-keys, asked for by either side, under loss", rekey },
-    { "rekey-outage", "the network fails during a re-key", rekey_outage },
-    { "leaked", "a bound number in other hands never rings, and its owner is told", leaked },
-    { "rebound", "a number is bound anew: only the new key gets in, not verified", rebound },
-    { "rebound-while-ringing", "a number taken back while it rings is not answered", rebound_while_ringing },
-    { "first-use-race", "two dial with one fresh number: one is bound", first_use_race },
-    { "terms", "one call, expired, used up: refused by relay and device", terms },
-    { "terms-unseen", "the relay does not see from a number's terms when it was answered", terms_unseen },
-    { "one-call", "two calls at once on a number for one call", one_call },
-    { "suites", "a callee that takes only CNSA 2.0 refuses the hybrid", suites },
-    { "storage", "a book that cannot be written lets nobody in", storage },
-    { "words-differ", "words that differ end the call on both sides", words_differ },
-    { "clocks", "clocks jump", clocks },
-    { "stolen-own-key", "a stolen own key does not impersonate others to its owner", stolen_own_key },
-    { "stolen-callers-key", "the relay connects somebody else: refused", stolen_callers_key },
-    { "noise", "replays, reflections, alterations change nothing", noise },
-    { "replayed-dial", "an old first flight, given out again, does not ring", replayed_dial },
-    { "no-memory", "any allocation of either side fails", no_memory },
-    { "exchange", "two swap numbers by a spoken code", exchange },
-    { "exchange-wrong-words", "a wrong pick ends it on both sides", exchange_wrong_words },
-    { "exchange-in-between", "somebody in between is found out by the words", exchange_in_between },
-    { "exchange-alone", "nobody comes for ten minutes", exchange_alone },
+    {"normal", "one calls, the other accepts, both hear each other, one hangs up", normal_call},
+    {"declined", "the callee declines", declined},
+    {"no-answer", "nobody answers for a minute", no_answer},
+    {"cancelled", "the caller gives up, at any moment", cancelled},
+    {"offline", "no device of the line is connected", offline},
+    {"busy", "three calls already: the fourth hears that it is busy", busy},
+    {"mute", "who is mute is not heard, and his cells flow on", mute},
+    {"hold", "a held call is silent on both sides", hold},
+    {"glare", "both dial each other, at any offset: one call goes on", glare},
+    {"glare-muted", "both dial and mute: neither microphone opens", glare_muted},
+    {"glare-one-number", "both dial, one number is revoked: the other call rings",
+     glare_with_one_number},
+    {"outage", "the network fails for less than 30 s: the call goes on", outage},
+    {"lost", "the network fails for longer: the call ends on both sides", lost},
+    {"vanished", "the other device dies", vanished},
+    {"relay-restarts", "the relay crashes: the call ends, the numbers remain", relay_restarts},
+    {"waiting", "a second call comes and is taken: the first is held", waiting},
+    {"rekey", "several re-keys, asked for by either side, under loss", rekey},
+    {"rekey-outage", "the network fails during a re-key", rekey_outage},
+    {"leaked", "a bound number in other hands never rings, and its owner is told", leaked},
+    {"rebound", "a number is bound anew: only the new key gets in, not verified", rebound},
+    {"rebound-while-ringing", "a number taken back while it rings is not answered",
+     rebound_while_ringing},
+    {"first-use-race", "two dial with one fresh number: one is bound", first_use_race},
+    {"terms", "one call, expired, used up: refused by relay and device", terms},
+    {"terms-unseen", "the relay does not see from a number's terms when it was answered",
+     terms_unseen},
+    {"one-call", "two calls at once on a number for one call", one_call},
+    {"suites", "a callee that takes only CNSA 2.0 refuses the hybrid", suites},
+    {"storage", "a book that cannot be written lets nobody in", storage},
+    {"words-differ", "words that differ end the call on both sides", words_differ},
+    {"clocks", "clocks jump", clocks},
+    {"stolen-own-key", "a stolen own key does not impersonate others to its owner", stolen_own_key},
+    {"stolen-callers-key", "the relay connects somebody else: refused", stolen_callers_key},
+    {"noise", "replays, reflections, alterations change nothing", noise},
+    {"replayed-dial", "an old first flight, given out again, does not ring", replayed_dial},
+    {"no-memory", "any allocation of either side fails", no_memory},
+    {"exchange", "two swap numbers by a spoken code", exchange},
+    {"exchange-wrong-words", "a wrong pick ends it on both sides", exchange_wrong_words},
+    {"exchange-in-between", "somebody in between is found out by the words", exchange_in_between},
+    {"exchange-alone", "nobody comes for ten minutes", exchange_alone},
 };
 const size_t SCENARIO_COUNT = sizeof SCENARIOS / sizeof SCENARIOS[0];

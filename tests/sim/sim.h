@@ -26,23 +26,24 @@
 #include "engine/engine.h"
 #include "store/memory.h"
 
-#define PEOPLE_MAX 8
-#define CALLS_SEEN_MAX 512     // of one person in one run
-#define NUMBERS_MAX 16         // in one book
-#define CONTACTS_MAX 8
-#define RELAYS_MAX 2
-#define CONNS_MAX 512          // connections ever made in one run
-#define ARENA_BYTES (16u << 20) // of one relay engine
-#define CANARIES_MAX 128 // the latest
+#define PEOPLE_MAX       8
+#define CALLS_SEEN_MAX   512 // of one person in one run
+#define NUMBERS_MAX      16  // in one book
+#define CONTACTS_MAX     8
+#define RELAYS_MAX       2
+#define CONNS_MAX        512         // connections ever made in one run
+#define ARENA_BYTES      (16u << 20) // of one relay engine
+#define CANARIES_MAX     128         // the latest
 #define CANARY_MIN_BYTES 8
-#define FRAMES_KEPT 64
-#define MS SOTTO_NS_PER_MS
-#define SECOND SOTTO_NS_PER_S
+#define FRAMES_KEPT      64
+#define MS               SOTTO_NS_PER_MS
+#define SECOND           SOTTO_NS_PER_S
 
 struct sim;
 struct person;
 
-// ---- rng.c: chance -------------------------------------------------------------------------------
+// ---- rng.c: chance
+// -------------------------------------------------------------------------------
 
 struct rng {
     uint64_t s[4];
@@ -52,13 +53,14 @@ uint64_t rng_next(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t bound); // bound > 0
 bool rng_chance(struct rng *r, unsigned per_mille);
 void rng_fill(struct rng *r, void *out, size_t len);
-void rng_own_openssl(void);              // once in a process
+void rng_own_openssl(void); // once in a process
 void rng_reseed_openssl(uint64_t seed);
 
 uint64_t fnv64(uint64_t h, const void *data, size_t len);
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 
-// ---- path.c: what is in between -------------------------------------------------------------------
+// ---- path.c: what is in between
+// -------------------------------------------------------------------
 
 // Between one person and every relay.
 struct path {
@@ -76,7 +78,8 @@ struct conn {
     sotto_ns last_up, last_down; // deliveries are in order
 };
 
-// ---- relay.c --------------------------------------------------------------------------------------
+// ---- relay.c
+// --------------------------------------------------------------------------------------
 
 struct arena {
     uint8_t *base;
@@ -96,14 +99,15 @@ struct sim_relay {
     int64_t clock_offset_s;
 };
 
-// ---- book.c ---------------------------------------------------------------------------------------
+// ---- book.c
+// ---------------------------------------------------------------------------------------
 
 struct book {
     struct sotto_number numbers[NUMBERS_MAX];
     size_t number_count;
     struct sotto_contact contacts[CONTACTS_MAX];
     size_t contact_count;
-    int failure;            // SOTTO_EFULL or SOTTO_EIO: every write fails
+    int failure; // SOTTO_EFULL or SOTTO_EIO: every write fails
     unsigned fail_per_mille;
     struct rng rng;
 };
@@ -113,7 +117,8 @@ struct sotto_contact *book_contact(struct book *b, const struct sotto_fingerprin
 struct sotto_contact *book_contact_add(struct book *b, const char *label,
                                        const struct sotto_fingerprint *fp);
 
-// ---- person.c -------------------------------------------------------------------------------------
+// ---- person.c
+// -------------------------------------------------------------------------------------
 
 struct seen_call {
     uint32_t id;
@@ -121,7 +126,7 @@ struct seen_call {
     bool incoming;
     struct sotto_fingerprint to; // outgoing: whom the link leads to
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
-    bool consented;              // the user dialled or accepted; the only licence to speak
+    bool consented; // the user dialled or accepted; the only licence to speak
     bool rang, secure, active, ended, broken;
     bool muted, held, peer_held;
     bool reconnecting;
@@ -146,7 +151,7 @@ struct person {
     struct sotto_env env, lasting_env; // the device's, whose memory is counted; the keys'
     struct rng rng;
     size_t alloc_blocks, alloc_bytes;
-    long fail_alloc_at; // counts down; 0: never, or it has failed
+    long fail_alloc_at;   // counts down; 0: never, or it has failed
     bool short_of_memory; // such a failure was asked for
     struct book book;
     enum sotto_suite suite;
@@ -188,10 +193,10 @@ struct person {
     int16_t tone[SOTTO_FRAME_SAMPLES];
     unsigned tone_hz;
     uint64_t frames_captured;
-    uint32_t talking[FRAMES_KEPT];  // by captured frame: the call it was spoken into, 0 none
-    bool matched[PEOPLE_MAX];       // the user has compared words with that person
-    sotto_ns spoke_at[PEOPLE_MAX];  // a frame of ours went into a cell to that person
-    uint64_t heard[PEOPLE_MAX];     // frames with that person's tone in them
+    uint32_t talking[FRAMES_KEPT]; // by captured frame: the call it was spoken into, 0 none
+    bool matched[PEOPLE_MAX];      // the user has compared words with that person
+    sotto_ns spoke_at[PEOPLE_MAX]; // a frame of ours went into a cell to that person
+    uint64_t heard[PEOPLE_MAX];    // frames with that person's tone in them
     sotto_ns heard_at[PEOPLE_MAX];
     uint64_t loud_frames;
     const struct person *last_voice;
@@ -202,9 +207,9 @@ struct person *person_add(struct sim *s, const char *name, struct sim_relay *hom
 // The same identity in other hands.
 struct person *person_add_thief(struct sim *s, const char *name, struct sim_relay *home,
                                 const struct person *victim);
-void person_start(struct person *p);  // switches the device on
+void person_start(struct person *p); // switches the device on
 void person_crash(struct person *p);
-void person_pump(struct person *p);   // time and output; after anything happened
+void person_pump(struct person *p); // time and output; after anything happened
 struct sotto_now person_now(const struct person *p);
 sotto_ns person_expiry(const struct person *p); // in the world's time
 void person_capture(struct person *p);
@@ -232,18 +237,19 @@ int user_revoke(struct person *p, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTE
 int user_exchange(struct person *p, const char *code, const struct sotto_number_link *ours);
 int user_pick(struct person *p, const char *heard); // -1: what was heard is not among the choices
 
-// ---- world.c --------------------------------------------------------------------------------------
+// ---- world.c
+// --------------------------------------------------------------------------------------
 
 enum thing_kind {
     THING_TO_RELAY_MSG,
     THING_TO_RELAY_DATAGRAM,
     THING_TO_DEVICE_MSG,
     THING_TO_DEVICE_DATAGRAM,
-    THING_CONNECT,      // person, link
-    THING_DEVICE_DROP,  // the device notices that conn is gone
-    THING_RELAY_DROP,   // the relay notices
-    THING_AUDIO,        // person: 20 ms are over
-    THING_USER,         // person: chaos
+    THING_CONNECT,     // person, link
+    THING_DEVICE_DROP, // the device notices that conn is gone
+    THING_RELAY_DROP,  // the relay notices
+    THING_AUDIO,       // person: 20 ms are over
+    THING_USER,        // person: chaos
     THING_CALLBACK,
 };
 
@@ -274,7 +280,7 @@ struct hostile; // hostile.c
 struct sim {
     uint64_t seed;
     bool verbose;
-    struct rng rng;        // the world's
+    struct rng rng; // the world's
     sotto_ns now_ns;
     int64_t unix_base_s;
     struct thing *heap;
@@ -329,29 +335,32 @@ void sim_canary_lasting(struct sim *s, const char *what, bool passes, const void
 void path_from_device(struct conn *c, const uint8_t *data, size_t len, bool datagram);
 void path_from_relay(struct conn *c, const uint8_t *data, size_t len, bool datagram);
 void path_connect(struct person *p, unsigned link);
-void path_outage(struct person *p, sotto_ns for_ns);  // nothing passes; short: connections survive
-void path_cut(struct person *p, unsigned link);       // the connection breaks now
+void path_outage(struct person *p, sotto_ns for_ns); // nothing passes; short: connections survive
+void path_cut(struct person *p, unsigned link);      // the connection breaks now
 void path_deliver(struct sim *s, struct thing *t);
 void conn_gone_at_device(struct conn *c);
 void conn_gone_at_relay(struct conn *c);
 
-// ---- check.c --------------------------------------------------------------------------------------
+// ---- check.c
+// --------------------------------------------------------------------------------------
 
 void check_person(struct person *p);
 void check_event(struct person *p, const struct sotto_event *e);
 void check_relay_memory(struct sim *s);
 void check_wire(struct sim *s, const uint8_t *data, size_t len); // what a relay sees
-void check_quiet(struct sim *s); // nothing goes on, nothing is left
-void check_end(struct sim *s);   // all is switched off: nothing at all is left
+void check_quiet(struct sim *s);                                 // nothing goes on, nothing is left
+void check_end(struct sim *s); // all is switched off: nothing at all is left
 
-// ---- watch.c --------------------------------------------------------------------------------------
+// ---- watch.c
+// --------------------------------------------------------------------------------------
 
 void watch_reset(struct sim *s);
 extern size_t watch_seals;
 // A device in which nobody is recognised: a thief's own one, which does not mind what it is told.
 void watch_blind(const struct person *p); // NULL: none
 
-// ---- hostile.c ------------------------------------------------------------------------------------
+// ---- hostile.c
+// ------------------------------------------------------------------------------------
 
 enum hostile_kind {
     HOSTILE_NOISE = 1, // must change nothing
@@ -365,7 +374,8 @@ bool hostile_to_device(struct sim *s, struct conn *c, const uint8_t *data, size_
 void hostile_to_relay(struct sim *s, struct conn *c, const uint8_t *data, size_t len,
                       bool datagram);
 
-// ---- chaos.c, scenarios.c -------------------------------------------------------------------------
+// ---- chaos.c, scenarios.c
+// -------------------------------------------------------------------------
 
 void chaos_run(struct sim *s, unsigned calls);
 void chaos_user(struct person *p);

@@ -39,7 +39,8 @@ void sim_free(struct sim *s)
     free(s);
 }
 
-// ---- the heap --------------------------------------------------------------------------------------
+// ---- the heap
+// --------------------------------------------------------------------------------------
 
 static bool before(const struct thing *a, const struct thing *b)
 {
@@ -61,9 +62,8 @@ struct thing *sim_later(struct sim *s, sotto_ns at, enum thing_kind kind)
         assert(s->heap);
     }
     size_t i = s->heap_len++;
-    s->heap[i] = (struct thing){ .at = at < s->now_ns ? s->now_ns : at,
-                                 .order = s->order++,
-                                 .kind = kind };
+    s->heap[i] =
+        (struct thing){.at = at < s->now_ns ? s->now_ns : at, .order = s->order++, .kind = kind};
     while (i > 0 && before(&s->heap[i], &s->heap[(i - 1) / 2])) {
         exchange_things(&s->heap[i], &s->heap[(i - 1) / 2]);
         i = (i - 1) / 2;
@@ -95,7 +95,8 @@ void sim_call_later(struct sim *s, sotto_ns after, void (*callback)(struct sim *
     t->arg = arg;
 }
 
-// ---- the loop --------------------------------------------------------------------------------------
+// ---- the loop
+// --------------------------------------------------------------------------------------
 
 static void audio(struct sim *s, struct thing *t)
 {
@@ -192,7 +193,8 @@ bool sim_run(struct sim *s, sotto_ns for_ns)
     return sim_until(s, for_ns, NULL, NULL);
 }
 
-// ---- telling ---------------------------------------------------------------------------------------
+// ---- telling
+// ---------------------------------------------------------------------------------------
 
 static void print_line(const struct sim *s, const char *line)
 {
@@ -239,10 +241,11 @@ void sim_fail(struct sim *s, const char *form, ...)
         print_line(s, s->failure);
 }
 
-static void canary_set(struct canary *c, const char *what, bool passes, const void *bytes, size_t len)
+static void canary_set(struct canary *c, const char *what, bool passes, const void *bytes,
+                       size_t len)
 {
     assert(len >= CANARY_MIN_BYTES);
-    *c = (struct canary){ .what = what, .passes = passes };
+    *c = (struct canary){.what = what, .passes = passes};
     c->len = len < sizeof c->bytes ? len : sizeof c->bytes;
     memcpy(c->bytes, bytes, c->len);
 }

@@ -211,8 +211,8 @@ static void a_line_logs_in(void **state)
     assert_int_equal(r.got.flags, LINK_LOGIN_RING);
     uint8_t tbs[LINK_TBS_MAX_BYTES], key[SOTTO_LINE_PUBLIC_MAX_BYTES];
     static const uint8_t challenge[LINK_CHALLENGE_BYTES] = {1, 2, 3};
-    int n = link_login_tbs(tbs, sizeof tbs, "relay.example:443", challenge, r.got.line_id,
-                           r.got.flags);
+    int n =
+        link_login_tbs(tbs, sizeof tbs, "relay.example:443", challenge, r.got.line_id, r.got.flags);
     int key_len = sotto_line_key_public(line_key, key, sizeof key);
     assert_int_equal(sotto_line_verify(key, (size_t)key_len, tbs, (size_t)n, r.got.signature,
                                        r.got.signature_len),
@@ -576,14 +576,11 @@ static void callers_who_fall_silent_keep_nobody_out(void **state)
     assert_int_equal(heard(), LINK_CLOSE);
     assert_int_equal(heard(), LINK_SIGNAL);
     assert_int_equal(r.got.circuit, circuit);
-    assert_int_equal(
-        sotto_session_read(caller, r.got.flight, r.got.flight_len, r.now.mono_ns), 0);
+    assert_int_equal(sotto_session_read(caller, r.got.flight, r.got.flight_len, r.now.mono_ns), 0);
     int len = sotto_session_write(caller, flight, sizeof flight, r.now.mono_ns);
     assert_true(len > 0);
-    say(&(struct link_message){.type = LINK_SIGNAL,
-                               .circuit = circuit,
-                               .flight = flight,
-                               .flight_len = (size_t)len});
+    say(&(struct link_message){
+        .type = LINK_SIGNAL, .circuit = circuit, .flight = flight, .flight_len = (size_t)len});
     assert_true(event(SOTTO_EVENT_CALL_INCOMING, &e));
     assert_string_equal(e.label, "Anna");
     // Whoever has proven who he is gives way to nobody.
@@ -610,8 +607,10 @@ static void a_dial_says_why_it_failed(void **state)
         uint8_t code;
         enum sotto_end end;
     } cases[] = {
-        {LINK_CODE_UNAVAILABLE, SOTTO_END_UNAVAILABLE}, {LINK_CODE_OFFLINE, SOTTO_END_OFFLINE},
-        {LINK_CODE_LIMIT, SOTTO_END_LIMIT},             {LINK_CODE_LOST, SOTTO_END_LOST},
+        {LINK_CODE_UNAVAILABLE, SOTTO_END_UNAVAILABLE},
+        {LINK_CODE_OFFLINE, SOTTO_END_OFFLINE},
+        {LINK_CODE_LIMIT, SOTTO_END_LIMIT},
+        {LINK_CODE_LOST, SOTTO_END_LOST},
         {LINK_CODE_NONE, SOTTO_END_REFUSED},
     };
     struct sotto_number_link link = link_to_somebody();
@@ -623,8 +622,9 @@ static void a_dial_says_why_it_failed(void **state)
         assert_int_equal(sotto_device_dial(r.device, &link, "Boris", r.now, &call), SOTTO_OK);
         assert_int_equal(heard(), LINK_DIAL);
         assert_int_equal(r.got.circuit % 2, 0);
-        say(&(struct link_message){
-            .type = LINK_CLOSE, .circuit = r.got.circuit, .code = cases[i].code});
+        say(&(struct link_message){.type = LINK_CLOSE,
+                                   .circuit = r.got.circuit,
+                                   .code = cases[i].code});
         assert_true(event(SOTTO_EVENT_CALL_STATE, &e) && e.state == SOTTO_CALL_DIALLING);
         assert_true(event(SOTTO_EVENT_CALL_STATE, &e) && e.state == SOTTO_CALL_ENDED);
         assert_int_equal(e.end, cases[i].end);
