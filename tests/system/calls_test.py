@@ -179,6 +179,35 @@ class Keys(Scene):
         first.process.terminate()
         self.assertEqual(self.until(first, "ended")["end"], "hangup")
 
+    def test_who_rings_first_is_answered(self):
+        """A second one that rings does not come under the finger that answers the first."""
+        bob = self.person("bob")
+        ada, carol = self.stranger("ada"), self.stranger("carol")
+        for p in (ada, carol):
+            p.sotto("contact", "add", bob.number_for(p.name)["link"], "--name", "bob")
+        desk = self.at_work(bob)
+        first = self.call(ada, "bob")
+        desk.expect("\"ada\" is calling")
+        second = self.call(carol, "bob")
+        desk.expect("\"carol\" is calling.*the keys are for \"ada\", who called first")
+        desk.keys("a")
+        desk.expect("In call with \"ada\"")
+        self.until(first, "active")
+        self.assertFalse([e for e in second.seen if e.get("state") == "active"])
+        desk.keys("d")
+        self.assertEqual(self.until(second, "ended")["end"], "declined")
+
+    def test_no_label_makes_verified(self):
+        """What somebody calls himself in a link does not show him as verified."""
+        ada, bob, _ = self.pair()
+        back = ada.number_for("bob")["link"]
+        bob.sotto("contact", "add", back, "--name", "Ada (verified)")
+        desk = self.at_work(bob)
+        self.call(ada, "bob")
+        desk.expect("is calling \\(the words were never compared\\)")
+        self.assertNotIn("is calling (verified)", desk.text)
+        desk.keys("d")
+
     def test_a_call_comes_while_calling(self):
         """`call` hears a second caller, too."""
         ada, bob, _ = self.pair()

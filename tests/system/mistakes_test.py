@@ -92,9 +92,9 @@ class Links(Scene):
 
 class Numbers(Scene):
     def test_expired_number(self):
-        ada, bob, _ = self.pair(options=("--expires", "1s"))
+        ada, bob, _ = self.pair(options=("--expires", "4s"))
         listener = self.listen(bob)
-        time.sleep(2.2)
+        time.sleep(4.2)
         text = self.fails(ada, "refused", "call", "bob", "--mic", "silence", "--speaker", "none",
                           says="(?i)expired")
         self.assertRegex(text, "(?i)new one|ask")
@@ -264,6 +264,34 @@ class Relays(Scene):
         text = self.fails(bob, "relay_unreachable", "number", "new", "x", "--no-qr",
                           says="(?i)key|certificate")
         self.assertRegex(text, "(?i)key")
+
+    def test_line_withdrawn_by_the_operator(self):
+        relay = self.relay_up()
+        ada, bob, _ = self.pair(relay=relay)
+        listener = self.listen(bob)
+        line = bob.sotto("id")[1]["line"]["id"]
+        subprocess.run([stage.SOTTOD, "revoke-line", line[:16], "--config",
+                        relay.directory / "sottod.conf"], check=True, capture_output=True)
+        listener.wait_for("word of the denial", is_event("line", state="denied"), 15)
+        code, ended = self.refused_call(ada, "bob")
+        self.assertEqual((code, ended["end"]), (6, "unavailable"))
+        listener.stop()
+        person = self.terminal(bob, "listen", "--plain", "--mic", "silence", "--speaker", "none")
+        person.expect("line cannot be rung: .*withdrawn it")
+        self.fails(bob, "refused", "number", "new", "x", "--no-qr", says="withdrawn")
+
+    def test_second_relay_on_the_same_data_or_port(self):
+        relay = self.relay_up()
+        for directory, says in ((relay.directory, "(?i)running|another"),
+                                (self.here / "second", "(?i)port|address|in use")):
+            directory.mkdir(exist_ok=True)
+            done = subprocess.run([stage.SOTTOD, "run", "--name", "127.0.0.1", "--bind", "127.0.0.1",
+                                   "--port", str(relay.port), "--data", directory],
+                                  capture_output=True, text=True, timeout=20, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, says)
+        ada, bob, _ = self.pair(relay=relay)  # the first one is well
+        self.one_call(ada, "bob", self.listen(bob))
 
     def make_authority(self):
         """A certificate authority of the test, and what makes certificates with it."""
