@@ -127,7 +127,15 @@ static bool is_outgoing(const struct sotto_call_info *i)
 
 bool desk_ringing(const struct desk *d, struct sotto_call_info *out)
 {
-    return find_call(d, out, rings_here);
+    uint32_t calls[SOTTO_CALLS_MAX];
+    for (size_t i = sotto_device_calls(device(d), calls); i-- > 0;) { // newest first
+        struct sotto_call_info info;
+        if (sotto_device_call_info(device(d), calls[i], &info) == 0 && rings_here(&info)) {
+            *out = info;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool desk_current(const struct desk *d, struct sotto_call_info *out)

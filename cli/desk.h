@@ -110,7 +110,8 @@ enum cli_exit desk_exit(const struct desk *d);
 bool desk_key(struct desk *d, int key);
 // The call that keys mean, and that the screen shows first. False: there is none.
 bool desk_current(const struct desk *d, struct sotto_call_info *out);
-// An incoming call that rings. False: there is none.
+// The incoming call that has been ringing longest: another one does not take its place under the
+// user's finger. False: there is none.
 bool desk_ringing(const struct desk *d, struct sotto_call_info *out);
 struct desk_call *desk_note(struct desk *d, uint32_t call); // NULL: unknown
 const struct desk_call *desk_peek(const struct desk *d, uint32_t call);
@@ -137,8 +138,13 @@ void desk_text_event(struct desk *d, const struct sotto_event *ev);
 void desk_text_link(struct desk *d, bool up, enum net_transport transport, enum net_reason reason,
                     const char *detail);
 void desk_text_audio(struct desk *d, enum runner_audio what, const char *text);
-// Who has that fingerprint: the label of a contact in quotes, or the fingerprint.
+// Who has that fingerprint: a contact by its label, the holder of a number of ours, or else the
+// fingerprint itself.
 void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out[DESK_TEXT_BYTES]);
+
+// Whether words were ever compared with whoever is at the other end: known of the identity, before
+// this call's own words.
+bool desk_verified(const struct desk *d, const struct sotto_call_info *info);
 
 // ---- desk_report.c: the end of a call
 struct desk_report {

@@ -5,19 +5,48 @@
 #include <stdio.h>
 #include <string.h>
 
-void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out[DESK_TEXT_BYTES])
+static bool known_contact(const struct desk *d, const struct sotto_fingerprint *fp,
+                          char out[DESK_TEXT_BYTES])
 {
     struct sotto_book book = store_book(d->store);
     struct sotto_contact contact;
-    char text[SOTTO_FINGERPRINT_TEXT_BYTES];
-    if (book.contact_get(book.user, fp, &contact) == 0) {
-        snprintf(out, DESK_TEXT_BYTES, "\"%s\"%s", contact.label,
-                 contact.verified ? " (verified)" : "");
-        sotto_wipe(&contact, sizeof(contact));
-        return;
+    if (book.contact_get(book.user, fp, &contact) != 0) {
+        return false;
     }
-    sotto_fingerprint_text(fp, text);
-    snprintf(out, DESK_TEXT_BYTES, "somebody unknown, fingerprint %s", text);
+    snprintf(out, DESK_TEXT_BYTES, "\"%s\"%s", contact.label,
+             contact.verified ? " (verified)" : "");
+    sotto_wipe(&contact, sizeof(contact));
+    return true;
+}
+
+static bool known_number(const struct desk *d, const struct sotto_fingerprint *fp,
+                         char out[DESK_TEXT_BYTES])
+{
+    struct store_number *list = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (store_numbers(d->store, &list, &count) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count && !found; i++) {
+        const struct sotto_number *n = &list[i].number;
+        found = n->was_bound && sotto_fingerprint_equal(&n->bound, fp);
+        if (found) {
+            snprintf(out, DESK_TEXT_BYTES, "the one with your number for \"%s\"%s", n->label,
+                     n->verified ? " (verified)" : "");
+        }
+    }
+    store_numbers_free(list, count);
+    return found;
+}
+
+void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out[DESK_TEXT_BYTES])
+{
+    char text[SOTTO_FINGERPRINT_TEXT_BYTES];
+    if (!known_contact(d, fp, out) && !known_number(d, fp, out)) {
+        sotto_fingerprint_text(fp, text);
+        snprintf(out, DESK_TEXT_BYTES, "somebody unknown, fingerprint %s", text);
+    }
 }
 
 static void tell_leak(struct desk *d, const struct sotto_event *ev)
@@ -38,26 +67,39 @@ static void tell_bound(struct desk *d, const struct sotto_event *ev)
                 ev->label);
 }
 
-static void tell_incoming(struct desk *d, const struct sotto_event *ev)
+bool desk_verified(const struct desk *d, const struct sotto_call_info *info)
 {
-    struct sotto_call_info info = {0};
-    sotto_device_call_info(runner_device(d->runner), ev->call, &info);
-    // Verified is known of the identity, before this call's words are compared: with a contact, or
-    // with whoever holds the number.
     struct sotto_book book = store_book(d->store);
+    struct sotto_contact contact;
     struct sotto_number number;
-    char who[DESK_TEXT_BYTES];
-    desk_who(d, &ev->fingerprint, who);
-    bool verified = info.verified || strstr(who, "(verified)") != NULL;
-    if (book.number_get(book.user, info.token_hash, &number) == 0) {
+    bool verified = info->verified;
+    if (info->has_peer && book.contact_get(book.user, &info->peer, &contact) == 0) {
+        verified = verified || contact.verified;
+        sotto_wipe(&contact, sizeof(contact));
+    }
+    if (info->has_peer && book.number_get(book.user, info->token_hash, &number) == 0) {
         verified = verified || (number.state == SOTTO_NUMBER_BOUND && number.verified &&
-                                sotto_fingerprint_equal(&number.bound, &ev->fingerprint));
+                                sotto_fingerprint_equal(&number.bound, &info->peer));
         sotto_wipe(&number, sizeof(number));
     }
+    return verified;
+}
+
+static void tell_incoming(struct desk *d, const struct sotto_event *ev)
+{
+    struct sotto_call_info info = {0}, first;
+    char rest[DESK_TEXT_BYTES] = "";
+    sotto_device_call_info(runner_device(d->runner), ev->call, &info);
+    if (desk_ringing(d, &first) && first.call != ev->call) {
+        snprintf(rest, sizeof(rest), ", too; the keys are for \"%s\", who called first",
+                 first.label);
+    } else if (ev->waiting) {
+        snprintf(rest, sizeof(rest),
+                 ", while you are in a call: a answers and holds the present one");
+    }
     desk_progress(d, MARK_INFO, "\"%s\" is calling%s%s", ev->label,
-                  verified ? " (verified)" : " (the words were never compared)",
-                  ev->waiting ? ", while you are in a call: a answers and holds the present one"
-                              : "");
+                  desk_verified(d, &info) ? " (verified)" : " (the words were never compared)",
+                  rest);
 }
 
 static void tell_secure(struct desk *d, const struct sotto_event *ev)

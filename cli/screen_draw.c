@@ -83,10 +83,7 @@ static void draw_keys(const struct screen *s)
 static int draw_ringing(const struct screen *s, int y, const struct sotto_call_info *info)
 {
     char text[DESK_TEXT_BYTES];
-    struct sotto_contact contact = {0};
-    struct sotto_book book = store_book(s->desk->store);
-    bool known = info->has_peer && book.contact_get(book.user, &info->peer, &contact) == 0;
-    bool verified = (known && contact.verified) || info->verified;
+    bool verified = desk_verified(s->desk, info);
     snprintf(text, sizeof(text),
              utf8(s) ? "\u260e  %s is calling  \u260e" : "***  %s is calling  ***", info->label);
     put_centred(y + 1, LOOK_BOLD, text);
@@ -94,7 +91,6 @@ static int draw_ringing(const struct screen *s, int y, const struct sotto_call_i
              verified ? "verified: you have compared words" : "words never compared");
     put_centred(y + 3, verified ? LOOK_GOOD : LOOK_WARN, text);
     put_centred(y + 5, LOOK_BOLD, "a  answer        d  decline");
-    sotto_wipe(&contact, sizeof(contact));
     return y + 7;
 }
 
