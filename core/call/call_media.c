@@ -88,6 +88,14 @@ bool sotto_device_mic_open(const struct sotto_device *d)
     return mic_call(d) != 0;
 }
 
+static void mic_tell(struct sotto_device *d, bool open)
+{
+    if (d->mic_told == open)
+        return;
+    d->mic_told = open;
+    event_add(d, SOTTO_EVENT_MIC)->flag = open;
+}
+
 void mic_update(struct sotto_device *d)
 {
     uint32_t call = mic_call(d);
@@ -95,11 +103,9 @@ void mic_update(struct sotto_device *d)
         d->mic_call = call;
         d->capture_samples = 0;
         sotto_wipe(d->capture, sizeof d->capture);
+        mic_tell(d, false); // the driver too drops what it holds
     }
-    if (d->mic_told != (call != 0)) {
-        d->mic_told = call != 0;
-        event_add(d, SOTTO_EVENT_MIC)->flag = d->mic_told;
-    }
+    mic_tell(d, call != 0);
 }
 
 void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples)

@@ -220,7 +220,8 @@ enum sotto_event_type {
     SOTTO_EVENT_CALL_HOLD,      // call, flag: the other side holds
     SOTTO_EVENT_CALL_PATH,      // call, flag: true reconnecting, false back
     SOTTO_EVENT_CALL_REKEYED,   // call
-    SOTTO_EVENT_MIC,            // flag: open or close the hardware now
+    SOTTO_EVENT_MIC,            // flag: open or close the hardware now, and drop what was captured;
+                                // closed and opened again when another call takes over
     SOTTO_EVENT_NUMBER_BOUND,   // token_hash, label, fingerprint
     SOTTO_EVENT_NUMBER_LEAKED,  // token_hash, label, fingerprint of the stranger: tell the owner
     SOTTO_EVENT_NUMBER_CHANGED, // token_hash: calls left changed; the relay hears when none is left

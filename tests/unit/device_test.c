@@ -705,6 +705,40 @@ static void calls_that_are_not_there(void **state)
     assert_memory_equal(pcm, silence, sizeof pcm);
 }
 
+// ---- the microphone ---------------------------------------------------------------------------
+
+static void a_call_that_takes_over_gets_fresh_sound(void **state)
+{
+    (void)state;
+    struct sotto_event e;
+    int16_t pcm[SOTTO_FRAME_SAMPLES] = {1};
+    struct call *a, *b;
+    begin(true);
+    a = &r.device->calls[0];
+    b = &r.device->calls[1];
+    *a = (struct call){
+        .used = true, .id = 1, .state = SOTTO_CALL_ACTIVE, .accepted = true, .media = true};
+    *b = *a;
+    b->id = 2;
+    b->held = true;
+    mic_update(r.device);
+    assert_true(event(SOTTO_EVENT_MIC, &e) && e.flag);
+    sotto_device_capture(r.device, pcm, SOTTO_FRAME_SAMPLES);
+    assert_int_equal(r.device->capture_samples, SOTTO_FRAME_SAMPLES);
+    a->held = true;
+    b->held = false;
+    mic_update(r.device);
+    assert_int_equal(r.device->capture_samples, 0);
+    // What the driver still holds was said into the first call.
+    assert_true(event(SOTTO_EVENT_MIC, &e) && !e.flag);
+    assert_true(event(SOTTO_EVENT_MIC, &e) && e.flag);
+    mic_update(r.device);
+    assert_false(told(SOTTO_EVENT_MIC));
+    *a = *b = (struct call){.used = false};
+    mic_update(r.device);
+    assert_true(event(SOTTO_EVENT_MIC, &e) && !e.flag);
+}
+
 // ---- events -----------------------------------------------------------------------------------
 
 static void a_full_queue_keeps_what_matters(void **state)
@@ -800,6 +834,7 @@ int main(void)
         TEST(a_dial_waits_for_its_link_only_so_long),
         TEST(a_dial_is_checked_first),
         TEST(calls_that_are_not_there),
+        TEST(a_call_that_takes_over_gets_fresh_sound),
         TEST(a_full_queue_keeps_what_matters),
         TEST(each_end_has_a_text),
     };
