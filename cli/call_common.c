@@ -3,6 +3,7 @@
 
 #include "keys.h"
 #include "line_lock.h"
+#include "screen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static enum cli_exit dial(struct desk *d, const struct target *target)
 enum cli_exit call_run(struct desk *d, const struct target *target)
 {
     const struct output *out = &d->cli->out;
-    struct status status = {.desk = d, .possible = out->terminal && !out->json && out->color};
+    struct status status = {.desk = d, .possible = screen_possible(out)};
     const struct desk_view view = {.notice = status_notice, .draw = status_draw, .user = &status};
     if (!out->json) {
         desk_set_view(d, &view);

@@ -98,9 +98,11 @@ static void flag_json(const struct desk *d, const char *event, const struct sott
 
 static void number_json(const struct desk *d, const char *event, const struct sotto_event *ev)
 {
+    char who[DESK_TEXT_BYTES];
+    desk_who(d, &ev->fingerprint, who);
     desk_json(d, event,
-              json_pack("{s:s,s:o}", "label", ev->label, "peer",
-                        output_json_fingerprint(&ev->fingerprint)));
+              json_pack("{s:s,s:o,s:s}", "label", ev->label, "peer",
+                        output_json_fingerprint(&ev->fingerprint), "who", who));
 }
 
 static void line_json(const struct desk *d, const char *state, int code)

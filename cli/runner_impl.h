@@ -13,6 +13,7 @@
 #define RUNNER_SIGNALS    3
 #define RUNNER_ROUNDS_MAX 64 // of draining, before the loop gets its turn again
 #define RUNNER_PAUSE_MS   50
+#define RUNNER_SIGNALS    3
 
 struct runner_link {
     struct runner *runner;

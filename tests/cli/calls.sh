@@ -78,3 +78,19 @@ lacks kyiv '"event":"incoming"'
 relay_stop
 run 5 call "$link" --store "$T/ottawa" --mic silence --speaker none
 out_has 'relay cannot be reached'
+
+# --- somebody known who tries with another's number is called by name ---
+relay_start "$RELAY_PORT"
+ottawa_link=$(number kyiv 'Ottawa again')
+paris_link=$(number kyiv Paris)
+start kyiv listen --accept --json --mic silence --speaker none
+kyiv=$PID
+listening kyiv
+run 0 call "$ottawa_link" --store "$T/ottawa" --mic silence --speaker none --max-seconds 1
+run 0 call "$paris_link" --store "$T/eve" --mic silence --speaker none --max-seconds 1
+run 6 call "$paris_link" --store "$T/ottawa" --mic silence --speaker none
+until_has kyiv '"event":"number_leaked"'
+event kyiv '"event":"number_leaked"' who >"$T/out"
+out_has 'Ottawa'
+kill "$kyiv"
+ends "$kyiv" 0
