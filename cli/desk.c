@@ -533,28 +533,8 @@ void desk_quit(struct desk *d)
     runner_quit(d->runner);
 }
 
-// They call us just now: to call them is to answer.
-static bool answer_instead(struct desk *d, const struct sotto_number_link *link)
-{
-    uint32_t calls[SOTTO_CALLS_MAX];
-    size_t count = sotto_device_calls(device(d), calls);
-    for (size_t i = 0; i < count; i++) {
-        struct sotto_call_info info;
-        if (sotto_device_call_info(device(d), calls[i], &info) == 0 && rings_here(&info) &&
-            sotto_fingerprint_equal(&info.peer, &link->callee)) {
-            d->dialled = calls[i];
-            return sotto_device_accept(device(d), calls[i], runner_now()) == 0;
-        }
-    }
-    return false;
-}
-
 int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label)
 {
-    if (answer_instead(d, link)) {
-        runner_wake(d->runner);
-        return 0;
-    }
     int err = sotto_device_dial(device(d), link, label, runner_now(), &d->dialled);
     if (err == 0) {
         desk_progress(d, MARK_INFO, "Calling \"%s\"", label);

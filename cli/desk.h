@@ -102,7 +102,7 @@ void desk_set_view(struct desk *d, const struct desk_view *view);
 enum cli_exit desk_run(struct desk *d);
 // Polite: hangs up and stops.
 void desk_quit(struct desk *d);
-// 0, or what sotto_device_dial gives. If they are calling us just now, they are answered.
+// 0, or what sotto_device_dial gives.
 int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label);
 enum cli_exit desk_exit(const struct desk *d);
 
