@@ -2,22 +2,24 @@
 #include "session/seal.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 #include <string.h>
 
-#include "identity/ossl.h"
+#include "identity/aead.h"
 #include "session/kdf.h"
 #include "wire/cursor.h"
 
 static const char LABEL[] = "sotto number seal v1";
 
-#define NONCE_BYTES 12
-#define AAD_BYTES   (SEAL_HEADER_BYTES + 1 + 2 * SEAL_SALT_BYTES)
+#define AAD_BYTES (SEAL_HEADER_BYTES + 1 + 2 * SEAL_SALT_BYTES)
+
+static_assert(SEAL_KEY_BYTES == SOTTO_SECRET_BYTES && SEAL_TAG_BYTES == AEAD_TAG_BYTES,
+              "AES-256-GCM");
+static_assert(SEAL_PLAIN_MAX_BYTES <= AEAD_LEN_MAX_BYTES, "one call seals it");
 
 // One flight's key, nonce and associated data.
 struct lock {
-    uint8_t key[SEAL_KEY_BYTES];
-    uint8_t nonce[NONCE_BYTES];
+    struct sotto_secret key;
+    uint8_t nonce[AEAD_NONCE_BYTES];
     uint8_t aad[AAD_BYTES];
 };
 
@@ -94,46 +96,13 @@ static int make_lock(struct lock *l, const struct session_seal *s, enum sotto_ro
     wire_write_u8(&aad, (uint8_t)sender);
     wire_write_bytes(&aad, s->salt[SOTTO_CALLER], SEAL_SALT_BYTES);
     wire_write_bytes(&aad, opening ? none : s->salt[SOTTO_CALLEE], SEAL_SALT_BYTES);
-    assert(nonce.len == NONCE_BYTES && aad.len == AAD_BYTES);
-    return derive_key(l->key, s, sender, opening);
+    assert(nonce.len == AEAD_NONCE_BYTES && aad.len == AAD_BYTES);
+    return derive_key(l->key.bytes, s, sender, opening);
 }
 
-static bool gcm_seal(const struct lock *l, const uint8_t *plain, size_t len, uint8_t *out)
+static struct aead_ad aad_of(const struct lock *l)
 {
-    ossl_begin();
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int n = 0;
-    bool ok = ctx != NULL &&
-              EVP_EncryptInit_ex2(ctx, EVP_aes_256_gcm(), l->key, l->nonce, NULL) == 1 &&
-              EVP_EncryptUpdate(ctx, NULL, &n, l->aad, AAD_BYTES) == 1 &&
-              EVP_EncryptUpdate(ctx, out, &n, plain, (int)len) == 1 && n == (int)len &&
-              EVP_EncryptFinal_ex(ctx, out + len, &n) == 1 && n == 0 &&
-              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG_BYTES, out + len) == 1;
-
-    EVP_CIPHER_CTX_free(ctx);
-    return ossl_end(ok);
-}
-
-static int gcm_open(const struct lock *l, const uint8_t *sealed, size_t len, uint8_t *plain)
-{
-    uint8_t tag[SEAL_TAG_BYTES];
-    ossl_begin();
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int err = SOTTO_ECRYPTO, n = 0;
-
-    memcpy(tag, sealed + len, sizeof tag);
-    if (ctx != NULL && EVP_DecryptInit_ex2(ctx, EVP_aes_256_gcm(), l->key, l->nonce, NULL) == 1 &&
-        EVP_DecryptUpdate(ctx, NULL, &n, l->aad, AAD_BYTES) == 1 &&
-        EVP_DecryptUpdate(ctx, plain, &n, sealed, (int)len) == 1 && n == (int)len &&
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG_BYTES, tag) == 1) {
-        err = EVP_DecryptFinal_ex(ctx, plain + len, &n) == 1 && n == 0 ? 0 : SOTTO_EAUTH;
-    }
-    EVP_CIPHER_CTX_free(ctx);
-    if (!ossl_end(err == 0)) {
-        sotto_wipe(plain, len);
-        return err != 0 ? err : SOTTO_ECRYPTO;
-    }
-    return 0;
+    return (struct aead_ad){.data = l->aad, .len = sizeof l->aad};
 }
 
 bool session_seal_can_write(const struct session_seal *s)
@@ -196,8 +165,8 @@ int session_seal_write(struct session_seal *s, const struct session_flight *f, u
     if (err >= 0) {
         err = make_lock(&lock, s, s->role, s->sent);
     }
-    if (err == 0 && !gcm_seal(&lock, plain, size, out + prefix)) {
-        err = SOTTO_ECRYPTO;
+    if (err == 0) {
+        err = aead_seal(&lock.key, lock.nonce, aad_of(&lock), plain, size, out + prefix);
     }
     if (err == 0) {
         struct wire_writer w = wire_writer(out, prefix);
@@ -271,10 +240,9 @@ int session_seal_read(struct session_seal *s, const uint8_t *flight, size_t len,
         !read_prefix(&r, &next, &sealed_len, &sealed)) {
         goto done;
     }
-    sealed_len -= SEAL_TAG_BYTES;
     err = make_lock(&lock, &next, other(s->role), s->received);
     if (err == 0) {
-        err = gcm_open(&lock, sealed, sealed_len, plain);
+        err = aead_open(&lock.key, lock.nonce, aad_of(&lock), sealed, sealed_len, plain);
     }
     if (err != 0) {
         goto done;
@@ -282,7 +250,7 @@ int session_seal_read(struct session_seal *s, const uint8_t *flight, size_t len,
     next.peer_known = true;
     next.received++;
     *s = next;
-    err = read_plain(f, plain, sealed_len);
+    err = read_plain(f, plain, sealed_len - SEAL_TAG_BYTES);
 done:
     sotto_wipe(&next, sizeof next);
     sotto_wipe(&lock, sizeof lock);
