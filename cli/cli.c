@@ -35,8 +35,7 @@ static const struct option_spec top_options[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 
-// ---- finding commands
-// ------------------------------------------------------------------------------
+// ---- finding commands --------------------------------------------------------------------------
 
 const struct command *cli_find(const char *name)
 {
@@ -86,8 +85,7 @@ static const char *nearest_in(const struct command *group, const char *name)
     return nearest;
 }
 
-// ---- help
-// ------------------------------------------------------------------------------------------
+// ---- help --------------------------------------------------------------------------------------
 
 static size_t width(const struct cli *cli)
 {
@@ -200,8 +198,7 @@ static int help_words(const struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-// ---- dispatch
-// --------------------------------------------------------------------------------------
+// ---- dispatch ----------------------------------------------------------------------------------
 
 static int usage_error(const struct cli *cli, const struct command *group, const struct command *c,
                        const char *problem)
@@ -306,8 +303,7 @@ int cli_main(int argc, char **argv)
     return dispatch(&cli, argc, argv);
 }
 
-// ---- what commands share
-// ----------------------------------------------------------------------------
+// ---- what commands share -----------------------------------------------------------------------
 
 struct sotto_now cli_now(void)
 {

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- showing
-// ---------------------------------------------------------------------------------------
+// ---- showing -----------------------------------------------------------------------------------
 
 static json_t *contact_json(const struct sotto_contact *c)
 {
@@ -57,8 +56,7 @@ static void say_contact(const struct cli *cli, const struct sotto_contact *c, in
     }
 }
 
-// ---- add
-// -------------------------------------------------------------------------------------------
+// ---- add ---------------------------------------------------------------------------------------
 
 struct add_options {
     const char *name;
@@ -231,8 +229,7 @@ static int run_add(struct cli *cli, const void *options, int argc, char **argv)
     return code;
 }
 
-// ---- list
-// ------------------------------------------------------------------------------------------
+// ---- list --------------------------------------------------------------------------------------
 
 static void say_list(struct cli *cli, const struct sotto_contact *list, size_t count)
 {
@@ -288,8 +285,7 @@ static int run_list(struct cli *cli, const void *options, int argc, char **argv)
     return code;
 }
 
-// ---- one contact
-// -------------------------------------------------------------------------------------
+// ---- one contact -------------------------------------------------------------------------------
 
 static int with_contact(struct cli *cli, const char *word, const char *argument,
                         int (*act)(struct cli *cli, struct store *s, struct sotto_contact *c,
@@ -383,8 +379,7 @@ static int run_remove(struct cli *cli, const void *options, int argc, char **arg
     return with_contact(cli, argv[0], NULL, remove_contact);
 }
 
-// ---- table
-// -------------------------------------------------------------------------------------------
+// ---- table -------------------------------------------------------------------------------------
 
 static const struct command commands[] = {
     {.name = "add",

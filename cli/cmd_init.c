@@ -22,8 +22,7 @@ static const struct option_spec table[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 
-// ---- what the user says
-// -----------------------------------------------------------------------------
+// ---- what the user says ------------------------------------------------------------------------
 
 static int parse_invite(struct cli *cli, const char *text, struct store_profile *p)
 {
@@ -76,8 +75,7 @@ static int take_profile(struct cli *cli, const struct init_options *opt, const c
     return invite != NULL ? parse_invite(cli, invite, p) : ask_invite(cli, p);
 }
 
-// ---- a new store
-// ---------------------------------------------------------------------------------------
+// ---- a new store -------------------------------------------------------------------------------
 
 static int create(struct cli *cli, const char *dir, const char *passphrase,
                   const struct store_profile *p, struct store **out)
@@ -111,8 +109,7 @@ static int make_store(struct cli *cli, const struct init_options *opt, const cha
     return code;
 }
 
-// ---- a store that is there already
-// -------------------------------------------------------------------
+// ---- a store that is there already -------------------------------------------------------------
 
 static int refuse(struct cli *cli, const char *dir)
 {
@@ -148,8 +145,7 @@ static int complete_store(struct cli *cli, const char *dir, const char *invite, 
     return CLI_OK;
 }
 
-// ---- run
-// -----------------------------------------------------------------------------------------------
+// ---- run ---------------------------------------------------------------------------------------
 
 static int finish(struct cli *cli, struct store *s)
 {

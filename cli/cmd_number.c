@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-// ---- a number and its link
-// ------------------------------------------------------------------------
+// ---- a number and its link ---------------------------------------------------------------------
 
 static void say_link(struct cli *cli, const char *link, bool qr, const char *label)
 {
@@ -68,8 +67,7 @@ static int publish_and_link(struct cli *cli, struct store *s, struct store_numbe
     return error == SOTTO_OK ? CLI_OK : output_fail_error(&cli->out, error, "the link");
 }
 
-// ---- new
-// -------------------------------------------------------------------------------------------
+// ---- new ---------------------------------------------------------------------------------------
 
 struct new_options {
     int64_t expires_s;
@@ -155,8 +153,7 @@ static int run_new(struct cli *cli, const void *options, int argc, char **argv)
     return code;
 }
 
-// ---- list
-// ------------------------------------------------------------------------------------------
+// ---- list --------------------------------------------------------------------------------------
 
 static json_t *list_json(const struct store_number *list, size_t count, int64_t now)
 {
@@ -207,8 +204,7 @@ static int run_list(struct cli *cli, const void *options, int argc, char **argv)
     return code;
 }
 
-// ---- one number
-// ---------------------------------------------------------------------------------------
+// ---- one number --------------------------------------------------------------------------------
 
 // Opens the store, finds the number, does `act`.
 static int with_number(struct cli *cli, const char *word, const void *options,
@@ -270,8 +266,7 @@ static int run_show(struct cli *cli, const void *options, int argc, char **argv)
     return with_number(cli, argv[0], options, show);
 }
 
-// ---- revoke
-// ------------------------------------------------------------------------------------------
+// ---- revoke ------------------------------------------------------------------------------------
 
 static int mark_revoked(struct store_number *n, void *arg)
 {
@@ -318,8 +313,7 @@ static int run_revoke(struct cli *cli, const void *options, int argc, char **arg
     return with_number(cli, argv[0], options, revoke_number);
 }
 
-// ---- rebind
-// ------------------------------------------------------------------------------------------
+// ---- rebind ------------------------------------------------------------------------------------
 
 struct rebind_options {
     bool yes;
@@ -403,8 +397,7 @@ static int run_rebind(struct cli *cli, const void *options, int argc, char **arg
     return with_number(cli, argv[0], options, rebind);
 }
 
-// ---- label
-// -------------------------------------------------------------------------------------------
+// ---- label -------------------------------------------------------------------------------------
 
 static int set_label(struct store_number *n, void *arg)
 {
@@ -463,8 +456,7 @@ static int run_label(struct cli *cli, const void *options, int argc, char **argv
     return with_number(cli, argv[0], argv[1], relabel);
 }
 
-// ---- table
-// -------------------------------------------------------------------------------------------
+// ---- table -------------------------------------------------------------------------------------
 
 static const struct command commands[] = {
     {.name = "new",

@@ -50,8 +50,7 @@ static int count_all(struct store *s, struct counts *out)
     return SOTTO_OK;
 }
 
-// ---- the relay
-// ---------------------------------------------------------------------------------------
+// ---- the relay ---------------------------------------------------------------------------------
 
 struct relay_state {
     bool tried, good;
@@ -104,8 +103,7 @@ static void say_relay(const struct output *o, const struct relay_state *r)
     }
 }
 
-// ---- run
-// ---------------------------------------------------------------------------------------------
+// ---- run ---------------------------------------------------------------------------------------
 
 static void say_counts(const struct output *o, const struct counts *c)
 {

@@ -53,8 +53,7 @@ void doctor_say(struct doctor *d, enum output_mark mark, const char *subject, co
     d->warnings += mark == MARK_WARN;
 }
 
-// ---- the process
-// -------------------------------------------------------------------------------------
+// ---- the process -------------------------------------------------------------------------------
 
 static bool swap_in_use(void)
 {
@@ -89,8 +88,7 @@ void doctor_process(struct doctor *d)
     }
 }
 
-// ---- the store
-// ---------------------------------------------------------------------------------------
+// ---- the store ---------------------------------------------------------------------------------
 
 static void check_permissions(struct doctor *d, const char *path, bool must_exist)
 {
@@ -179,8 +177,7 @@ struct store *doctor_store(struct doctor *d)
     return s;
 }
 
-// ---- numbers
-// -----------------------------------------------------------------------------------------
+// ---- numbers -----------------------------------------------------------------------------------
 
 void doctor_numbers(struct doctor *d, struct store *s)
 {

@@ -52,8 +52,7 @@ int number_link_text(const struct store *s, const struct sotto_number *n,
     return len < 0 ? len : SOTTO_OK;
 }
 
-// ---- in words
-// ----------------------------------------------------------------------------------------
+// ---- in words ----------------------------------------------------------------------------------
 
 static void say_until(const struct cli *cli, const struct sotto_number *n, int64_t now_unix_s)
 {
@@ -182,8 +181,7 @@ void number_say_line(const struct cli *cli, const struct store_number *n, int64_
     output_say(&cli->out, "\n");
 }
 
-// ---- in JSON
-// -------------------------------------------------------------------------------------------
+// ---- in JSON -----------------------------------------------------------------------------------
 
 json_t *number_json(const struct store_number *n, const char *link, int64_t now_unix_s)
 {

@@ -181,8 +181,7 @@ static int set_value(const struct option_spec *s, void *values, const char *text
     return SOTTO_EINVAL;
 }
 
-// ---- what is wrong
-// -------------------------------------------------------------------------------
+// ---- what is wrong -----------------------------------------------------------------------------
 
 unsigned options_distance(const char *a, const char *b, unsigned limit)
 {
@@ -298,8 +297,7 @@ int options_parse(int argc, char **argv, bool stop_at_first, const struct option
     }
 }
 
-// ---- help
-// -----------------------------------------------------------------------------------------
+// ---- help --------------------------------------------------------------------------------------
 
 void options_wrap(FILE *to, const char *text, size_t indent, size_t width)
 {

@@ -123,8 +123,7 @@ void output_note(const struct output *o, const char *fmt, ...)
     va_end(args);
 }
 
-// ---- JSON
-// ------------------------------------------------------------------------------------------
+// ---- JSON --------------------------------------------------------------------------------------
 
 static void print_json(json_t *root, size_t flags)
 {
@@ -161,8 +160,7 @@ bool output_finish(const struct output *o)
     return fflush(stdout) == 0 && ferror(stdout) == 0;
 }
 
-// ---- failures
-// --------------------------------------------------------------------------------------
+// ---- failures ----------------------------------------------------------------------------------
 
 const char *cli_exit_name(enum cli_exit code)
 {
@@ -290,8 +288,7 @@ int output_fail_error(const struct output *o, int error, const char *what)
                        sotto_strerror(error));
 }
 
-// ---- forms
-// -----------------------------------------------------------------------------------------
+// ---- forms -------------------------------------------------------------------------------------
 
 const char *output_time(int64_t unix_s, char out[OUTPUT_TIME_BYTES])
 {

@@ -66,8 +66,7 @@ static void conclude(struct relay_visit *v, enum cli_exit code, const char *why)
     snprintf(v->why, sizeof v->why, "%s", why);
 }
 
-// ---- one visit
-// ---------------------------------------------------------------------------------------
+// ---- one visit ---------------------------------------------------------------------------------
 
 struct visit {
     struct runner *runner;

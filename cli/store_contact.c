@@ -208,8 +208,7 @@ int store_contact_remove(struct store *s, const struct sotto_fingerprint *fp)
     return error == SOTTO_OK ? store_end(s, remove_in(s, fp)) : error;
 }
 
-// ---- for the device's book
-// -----------------------------------------------------------------------
+// ---- for the device's book ---------------------------------------------------------------------
 
 struct wanted {
     const struct sotto_fingerprint *fp;

@@ -77,8 +77,7 @@ int box_scan(struct store *s, enum box_kind kind, struct box_scan *scan);
 int box_only(struct store *s, enum box_kind kind, uint8_t *out, size_t cap);
 int box_count(struct store *s, enum box_kind kind, size_t *out);
 
-// ---- inside a transaction, for the book
-// ----------------------------------------------------------
+// ---- inside a transaction, for the book --------------------------------------------------------
 
 // Of numbers bound to that identity; counts them into *changed.
 int numbers_set_verified(struct store *s, const struct sotto_fingerprint *fp, bool verified,

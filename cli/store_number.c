@@ -259,8 +259,7 @@ int store_number_add(struct store *s, const struct store_number *n, int64_t now_
     return error == SOTTO_OK ? store_end(s, add_in(s, n, now_unix_s)) : error;
 }
 
-// ---- for the device's book
-// -----------------------------------------------------------------------
+// ---- for the device's book ---------------------------------------------------------------------
 
 int numbers_set_verified(struct store *s, const struct sotto_fingerprint *fp, bool verified,
                          size_t *changed)

@@ -106,8 +106,7 @@ static void seal_init(struct session_seal *s, enum sotto_role role)
     check(session_seal_init(s, role, &secret, "fuzz", salts[role]) == 0);
 }
 
-// ---- what must always hold
-// -----------------------------------------------------------------------
+// ---- what must always hold ---------------------------------------------------------------------
 
 static void check_gates(const struct sotto_session *s)
 {
@@ -168,8 +167,7 @@ static void receive_all(struct sotto_session *s)
     check(n == 0 || n == SOTTO_ESTATE);
 }
 
-// ---- 0: the seal
-// ---------------------------------------------------------------------------------
+// ---- 0: the seal -------------------------------------------------------------------------------
 
 static void throw_bytes(enum sotto_role role, struct wire_reader *in)
 {
@@ -187,8 +185,7 @@ static void throw_bytes(enum sotto_role role, struct wire_reader *in)
     sotto_session_free(s);
 }
 
-// ---- 1: between two honest ends
-// --------------------------------------------------------------------
+// ---- 1: between two honest ends ----------------------------------------------------------------
 
 struct content {
     uint8_t bytes[SEAL_TLS_MAX_BYTES];
@@ -276,8 +273,7 @@ static void tamper(struct wire_reader *in)
     sotto_session_free(ends[1]);
 }
 
-// ---- 2: a peer with keys
-// ----------------------------------------------------------------------------
+// ---- 2: a peer with keys -----------------------------------------------------------------------
 
 struct rogue {
     enum sotto_role role;

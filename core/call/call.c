@@ -599,8 +599,7 @@ int sotto_device_rekey(struct sotto_device *d, uint32_t id, struct sotto_now now
     return SOTTO_OK;
 }
 
-// ---- what the user sees
-// --------------------------------------------------------------------------
+// ---- what the user sees ------------------------------------------------------------------------
 
 int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sotto_call_info *out)
 {

@@ -64,8 +64,7 @@ void call_media_free(struct call *c)
     sotto_wipe(c->cell, sizeof c->cell);
 }
 
-// ---- microphone
-// -----------------------------------------------------------------------------------
+// ---- microphone --------------------------------------------------------------------------------
 
 // The only place that decides whether a sample may leave: the local user's consent to this call,
 // and a call that is going on.
@@ -108,6 +107,12 @@ void mic_update(struct sotto_device *d)
     mic_tell(d, call != 0);
 }
 
+static void capture_drop(struct sotto_device *d, size_t samples)
+{
+    d->capture_samples -= samples;
+    memmove(d->capture, d->capture + samples, d->capture_samples * sizeof d->capture[0]);
+}
+
 void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples)
 {
     const size_t cap = sizeof d->capture / sizeof d->capture[0];
@@ -117,13 +122,23 @@ void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t sam
         pcm += samples - cap;
         samples = cap;
     }
-    if (d->capture_samples + samples > cap) { // the tick is late: the oldest sound goes
-        size_t drop = d->capture_samples + samples - cap;
-        memmove(d->capture, d->capture + drop, (d->capture_samples - drop) * sizeof d->capture[0]);
-        d->capture_samples -= drop;
-    }
+    if (d->capture_samples + samples > cap) // the tick is late: the oldest sound goes
+        capture_drop(d, d->capture_samples + samples - cap);
     memcpy(d->capture + d->capture_samples, pcm, samples * sizeof d->capture[0]);
     d->capture_samples += samples;
+}
+
+// After a stall more is kept than the ticks need. What was never used for a second is only delay.
+static void capture_shrink(struct sotto_device *d)
+{
+    if (d->capture_samples < d->capture_spare)
+        d->capture_spare = d->capture_samples;
+    if (++d->capture_ticks < CAPTURE_SHRINK_TICKS)
+        return;
+    if (d->capture_spare >= SOTTO_FRAME_SAMPLES)
+        capture_drop(d, SOTTO_FRAME_SAMPLES);
+    d->capture_spare = sizeof d->capture / sizeof d->capture[0];
+    d->capture_ticks = 0;
 }
 
 static void take_frame(struct sotto_device *d, const struct call *c,
@@ -133,21 +148,21 @@ static void take_frame(struct sotto_device *d, const struct call *c,
     if (!mic_allowed(c) || c->id != d->mic_call || d->capture_samples < SOTTO_FRAME_SAMPLES)
         return;
     memcpy(pcm, d->capture, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
-    d->capture_samples -= SOTTO_FRAME_SAMPLES;
-    memmove(d->capture, d->capture + SOTTO_FRAME_SAMPLES,
-            d->capture_samples * sizeof d->capture[0]);
+    capture_drop(d, SOTTO_FRAME_SAMPLES);
+    capture_shrink(d);
 }
 
-// ---- sending
-// --------------------------------------------------------------------------------------
+// ---- sending -----------------------------------------------------------------------------------
 
 static void add_report(struct sotto_device *d, const struct call *c, struct cell_content *content)
 {
     struct sotto_playout_stats stats;
     sotto_playout_stats(c->playout, &stats);
-    sotto_ns held_ms = (d->now.mono_ns - c->peer_last) / SOTTO_NS_PER_MS;
+    // As of the tick on which the cell leaves, not of now, when it is made.
+    sotto_ns leaves = c->next_tick > d->now.mono_ns ? c->next_tick : d->now.mono_ns;
+    sotto_ns held_ms = (leaves - c->peer_last) / SOTTO_NS_PER_MS;
     uint32_t jitter_ms = stats.jitter_us / 1000;
-    uint32_t playout_ms = stats.depth_frames * SOTTO_TICK_MS;
+    uint32_t playout_ms = stats.delay_us / 1000;
     content->has_report = true;
     content->report = (struct cell_report){
         .highest_ctr = c->peer_ctr_highest,
@@ -253,8 +268,7 @@ size_t sotto_device_write_datagram(struct sotto_device *d, unsigned *link, uint8
     return 0;
 }
 
-// ---- receiving
-// ------------------------------------------------------------------------------------
+// ---- receiving ---------------------------------------------------------------------------------
 
 static void take_report(struct sotto_device *d, struct call *c, const struct cell_report *r)
 {

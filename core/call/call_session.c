@@ -23,8 +23,7 @@ int call_session_start(struct sotto_device *d, struct call *c)
                              d->cfg.env, d->now.mono_ns);
 }
 
-// ---- an incoming call
-// -----------------------------------------------------------------------------
+// ---- an incoming call --------------------------------------------------------------------------
 
 static void refuse_circuit(struct sotto_device *d, unsigned port, uint32_t circuit)
 {
@@ -273,8 +272,7 @@ static void admit(struct sotto_device *d, struct call *c)
         call_ring(d, c);
 }
 
-// ---- the handshake
-// ---------------------------------------------------------------------------------
+// ---- the handshake -----------------------------------------------------------------------------
 
 static enum sotto_end end_of_error(int error)
 {
@@ -375,8 +373,7 @@ void call_session_timeout(struct sotto_device *d, struct call *c)
         session_failed(d, c);
 }
 
-// ---- re-keying
-// ---------------------------------------------------------------------------------------
+// ---- re-keying ---------------------------------------------------------------------------------
 
 static int rekey_session(struct sotto_device *d, struct call *c)
 {

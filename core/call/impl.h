@@ -36,6 +36,7 @@
 #define REKEY_MIN_NS       (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
 #define CALL_REPORT_TICKS  10                   // a receiver report every so many cells
 #define CALL_SENT_TIMES    512                  // send times kept for the round trip
+#define CAPTURE_SHRINK_TICKS 50
 #define CAPTURE_FRAMES_MAX 3
 #define CLOCK_OFFSET_MAX_S 3600 // more is told to the user
 #define EXCHANGE_WAIT_NS   (600 * SOTTO_NS_PER_S)
@@ -199,6 +200,8 @@ struct sotto_device {
     uint32_t mic_call; // whose the captured samples are; 0 none
     int16_t capture[CAPTURE_FRAMES_MAX * SOTTO_FRAME_SAMPLES];
     size_t capture_samples;
+    size_t capture_spare;   // least that was left over since the count below began
+    uint32_t capture_ticks;
     uint8_t scratch[SOTTO_MESSAGE_MAX_BYTES]; // for one message being built or taken apart
     uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];
     uint8_t control[CTL_MESSAGE_MAX_BYTES]; // for one control message received

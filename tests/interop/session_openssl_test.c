@@ -65,8 +65,7 @@ struct peer {
     char message[32];
 };
 
-// ---- the peer: docs/PROTOCOL.md, with other means
-// -------------------------------------------------
+// ---- the peer: docs/PROTOCOL.md, with other means ----------------------------------------------
 
 // The peer runs in a thread of its own, where cmocka's assertions cannot be used.
 static void must_at(bool ok, int line)
@@ -537,8 +536,7 @@ static void *run_peer(void *arg)
     return NULL;
 }
 
-// ---- in between: flights to the stream and back
-// ---------------------------------------------------
+// ---- in between: flights to the stream and back ------------------------------------------------
 
 struct carrier {
     struct session_seal seal; // plays the peer's role towards the session

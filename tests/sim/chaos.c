@@ -10,8 +10,7 @@
 #define SETTLE_NS  (150 * SECOND) // longest timer: an unfinished exchange aside
 #define FAULTS_MAX 3
 
-// ---- the cast
-// ---------------------------------------------------------------------------------------
+// ---- the cast ----------------------------------------------------------------------------------
 
 struct chaos {
     struct person
@@ -82,8 +81,7 @@ static struct chaos set_up(struct sim *s)
     return c;
 }
 
-// ---- what users do
-// ----------------------------------------------------------------------------------
+// ---- what users do -----------------------------------------------------------------------------
 
 static struct chaos *stage; // of the run that goes on; one thread
 
@@ -215,8 +213,7 @@ void chaos_user(struct person *p)
         act_on_numbers(p);
 }
 
-// ---- what goes wrong
-// --------------------------------------------------------------------------------
+// ---- what goes wrong ---------------------------------------------------------------------------
 
 static void on_again(struct sim *s, void *arg)
 {
@@ -286,8 +283,7 @@ static void fault(struct sim *s)
     faults[rng_below(&s->rng, sizeof faults / sizeof *faults)](s);
 }
 
-// ---- the course
-// -------------------------------------------------------------------------------------
+// ---- the course --------------------------------------------------------------------------------
 
 static void all_good_again(struct sim *s)
 {

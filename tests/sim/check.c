@@ -6,8 +6,7 @@
 
 #define DIAL_TO_RING_NS (120 * SECOND) // a ring has a dial not longer ago than this
 
-// ---- at each step
-// -----------------------------------------------------------------------------------
+// ---- at each step ------------------------------------------------------------------------------
 
 static bool may_speak(struct person *p)
 {
@@ -90,8 +89,7 @@ void check_person(struct person *p)
         check_call(p, ids[i]);
 }
 
-// ---- events
-// -----------------------------------------------------------------------------------------
+// ---- events ------------------------------------------------------------------------------------
 
 // Somebody with that identity has dialled that number.
 static bool was_dialled(struct sim *s, const struct sotto_event *e)
@@ -153,8 +151,7 @@ void check_event(struct person *p, const struct sotto_event *e)
         check_state(p, e);
 }
 
-// ---- what a relay has and sees
-// ----------------------------------------------------------------------
+// ---- what a relay has and sees -----------------------------------------------------------------
 
 struct search {
     const struct canary *list[2 * CANARIES_MAX];
@@ -219,8 +216,7 @@ void check_relay_memory(struct sim *s)
     }
 }
 
-// ---- at the end
-// -------------------------------------------------------------------------------------
+// ---- at the end --------------------------------------------------------------------------------
 
 static void check_idle(struct person *p)
 {

@@ -76,8 +76,7 @@ static void inject(struct sim *s, struct conn *c, const uint8_t *data, size_t le
     t->injected = true;
 }
 
-// ---- noise
-// ------------------------------------------------------------------------------------------
+// ---- noise -------------------------------------------------------------------------------------
 
 #define CIRCUIT_AT_MESSAGE 1 // type, circuit
 #define CIRCUIT_BYTES      4
@@ -171,8 +170,7 @@ static void noise(struct sim *s, struct hostile *h, struct conn *c, const uint8_
         noise_garbage(s, h, c, at);
 }
 
-// ---- lies
-// -------------------------------------------------------------------------------------------
+// ---- lies --------------------------------------------------------------------------------------
 
 static uint32_t some_circuit(struct hostile *h, const struct conn *c)
 {

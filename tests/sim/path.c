@@ -80,8 +80,7 @@ void path_from_relay(struct conn *c, const uint8_t *data, size_t len, bool datag
         send_message(c, THING_TO_DEVICE_MSG, &c->last_down, data, len);
 }
 
-// ---- connections
-// -----------------------------------------------------------------------------------
+// ---- connections -------------------------------------------------------------------------------
 
 void path_connect(struct person *p, unsigned link)
 {
@@ -202,8 +201,7 @@ void path_outage(struct person *p, sotto_ns for_ns)
                        SURVIVES_NS + rng_below(&s->rng, RELAY_NOTICES_NS));
 }
 
-// ---- arriving
-// --------------------------------------------------------------------------------------
+// ---- arriving ----------------------------------------------------------------------------------
 
 static void arrive_at_relay(struct sim *s, struct thing *t)
 {

@@ -15,8 +15,7 @@
 
 static const unsigned TONES_HZ[PEOPLE_MAX] = {400, 650, 1000, 1450, 2000, 2600, 3200, 300};
 
-// ---- what a device asks of its surroundings
-// ---------------------------------------------------------
+// ---- what a device asks of its surroundings ----------------------------------------------------
 
 static void *person_realloc(void *ptr, size_t size, void *user)
 {
@@ -63,8 +62,7 @@ sotto_ns person_expiry(const struct person *p)
     return t > p->mono_offset_ns ? t - p->mono_offset_ns : 0;
 }
 
-// ---- coming and going
-// -------------------------------------------------------------------------------
+// ---- coming and going --------------------------------------------------------------------------
 
 static void make_tone(struct person *p)
 {
@@ -245,8 +243,7 @@ static struct seen_call *call_seen(struct person *p, uint32_t id, bool incoming)
     return c;
 }
 
-// ---- events
-// -----------------------------------------------------------------------------------------
+// ---- events ------------------------------------------------------------------------------------
 
 static const char *const STATES[] = {"?",      "dialling", "checking", "ringing",
                                      "active", "ending",   "ended"};
@@ -454,8 +451,7 @@ static void on_event(struct person *p, const struct sotto_event *e)
     }
 }
 
-// ---- the driver's loop
-// ------------------------------------------------------------------------------
+// ---- the driver's loop -------------------------------------------------------------------------
 
 static void drain(struct person *p)
 {
@@ -488,8 +484,7 @@ void person_pump(struct person *p)
     p->sim->running = outer;
 }
 
-// ---- sound
-// ------------------------------------------------------------------------------------------
+// ---- sound -------------------------------------------------------------------------------------
 
 static uint32_t talking_call(const struct person *p)
 {
@@ -583,8 +578,7 @@ void person_playout(struct person *p)
     listen(p, pcm);
 }
 
-// ---- what users do
-// ----------------------------------------------------------------------------------
+// ---- what users do -----------------------------------------------------------------------------
 
 #define DO(p, what)          \
     (p)->sim->running = (p); \

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- its memory
-// ------------------------------------------------------------------------------------
+// ---- its memory --------------------------------------------------------------------------------
 
 struct block {
     size_t size;
@@ -49,8 +48,7 @@ static void arena_random(void *buf, size_t len, void *user)
     rng_fill(&((struct sim_relay *)user)->rng, buf, len);
 }
 
-// ---- what it says
-// ----------------------------------------------------------------------------------
+// ---- what it says ------------------------------------------------------------------------------
 
 static bool out_message(void *conn_user, const uint8_t *msg, size_t len, void *user)
 {
@@ -76,8 +74,7 @@ static void out_close(void *conn_user, enum link_code why, void *user)
     t->conn = c;
 }
 
-// ---- its life
-// --------------------------------------------------------------------------------------
+// ---- its life ----------------------------------------------------------------------------------
 
 struct sim_relay *sim_relay_add(struct sim *s, const char *host)
 {

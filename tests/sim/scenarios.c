@@ -11,8 +11,7 @@
             sim_fail(s, "%s:%d: not so: %s", __FILE__, __LINE__, #what); \
     } while (0)
 
-// ---- the cast
-// ---------------------------------------------------------------------------------------
+// ---- the cast ----------------------------------------------------------------------------------
 
 struct stage {
     struct sim_relay *relay;
@@ -70,8 +69,7 @@ static struct stage setting(struct sim *s)
     return st;
 }
 
-// ---- waiting
-// ----------------------------------------------------------------------------------------
+// ---- waiting -----------------------------------------------------------------------------------
 
 static struct seen_call *which(struct wait *w)
 {
@@ -151,8 +149,7 @@ static void all_quiet(struct sim *s)
         check_quiet(s);
 }
 
-// ---- the scenarios
-// ----------------------------------------------------------------------------------
+// ---- the scenarios -----------------------------------------------------------------------------
 
 static void normal_call(struct sim *s)
 {
@@ -747,8 +744,7 @@ static void clocks(struct sim *s)
     all_quiet(s);
 }
 
-// ---- stolen keys
-// --------------------------------------------------------------------------------------
+// ---- stolen keys -------------------------------------------------------------------------------
 
 // Who has stolen Boris's own identity, and has his number for Anna, is not Anna to him.
 static void stolen_own_key(struct sim *s)
@@ -806,8 +802,7 @@ static void stolen_callers_key(struct sim *s)
     all_quiet(s);
 }
 
-// ---- a relay that lies
-// --------------------------------------------------------------------------------
+// ---- a relay that lies -------------------------------------------------------------------------
 
 static uint64_t outcome(struct sim *s, bool noise)
 {
@@ -857,8 +852,7 @@ static void replayed_dial(struct sim *s)
     EXPECT(s, st.boris->rang_count == 1 && st.anna->rang_count == 0);
 }
 
-// ---- no memory
-// ----------------------------------------------------------------------------------------
+// ---- no memory ---------------------------------------------------------------------------------
 
 // One call in which the Nth allocation of one side fails. False: there were not so many.
 static bool call_without_memory(struct sim *s, long n, bool caller)
@@ -907,8 +901,7 @@ static void no_memory(struct sim *s)
     EXPECT(s, n > 10);
 }
 
-// ---- exchange
-// -----------------------------------------------------------------------------------------
+// ---- exchange ----------------------------------------------------------------------------------
 
 static char code[SOTTO_CODE_TEXT_BYTES]; // that one reads to the other
 

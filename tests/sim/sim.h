@@ -42,8 +42,7 @@
 struct sim;
 struct person;
 
-// ---- rng.c: chance
-// -------------------------------------------------------------------------------
+// ---- rng.c: chance -----------------------------------------------------------------------------
 
 struct rng {
     uint64_t s[4];
@@ -59,8 +58,7 @@ void rng_reseed_openssl(uint64_t seed);
 uint64_t fnv64(uint64_t h, const void *data, size_t len);
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 
-// ---- path.c: what is in between
-// -------------------------------------------------------------------
+// ---- path.c: what is in between ----------------------------------------------------------------
 
 // Between one person and every relay.
 struct path {
@@ -78,8 +76,7 @@ struct conn {
     sotto_ns last_up, last_down; // deliveries are in order
 };
 
-// ---- relay.c
-// --------------------------------------------------------------------------------------
+// ---- relay.c -----------------------------------------------------------------------------------
 
 struct arena {
     uint8_t *base;
@@ -99,8 +96,7 @@ struct sim_relay {
     int64_t clock_offset_s;
 };
 
-// ---- book.c
-// ---------------------------------------------------------------------------------------
+// ---- book.c ------------------------------------------------------------------------------------
 
 struct book {
     struct sotto_number numbers[NUMBERS_MAX];
@@ -117,8 +113,7 @@ struct sotto_contact *book_contact(struct book *b, const struct sotto_fingerprin
 struct sotto_contact *book_contact_add(struct book *b, const char *label,
                                        const struct sotto_fingerprint *fp);
 
-// ---- person.c
-// -------------------------------------------------------------------------------------
+// ---- person.c ----------------------------------------------------------------------------------
 
 struct seen_call {
     uint32_t id;
@@ -237,8 +232,7 @@ int user_revoke(struct person *p, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTE
 int user_exchange(struct person *p, const char *code, const struct sotto_number_link *ours);
 int user_pick(struct person *p, const char *heard); // -1: what was heard is not among the choices
 
-// ---- world.c
-// --------------------------------------------------------------------------------------
+// ---- world.c -----------------------------------------------------------------------------------
 
 enum thing_kind {
     THING_TO_RELAY_MSG,
@@ -341,8 +335,7 @@ void path_deliver(struct sim *s, struct thing *t);
 void conn_gone_at_device(struct conn *c);
 void conn_gone_at_relay(struct conn *c);
 
-// ---- check.c
-// --------------------------------------------------------------------------------------
+// ---- check.c -----------------------------------------------------------------------------------
 
 void check_person(struct person *p);
 void check_event(struct person *p, const struct sotto_event *e);
@@ -351,16 +344,14 @@ void check_wire(struct sim *s, const uint8_t *data, size_t len); // what a relay
 void check_quiet(struct sim *s);                                 // nothing goes on, nothing is left
 void check_end(struct sim *s); // all is switched off: nothing at all is left
 
-// ---- watch.c
-// --------------------------------------------------------------------------------------
+// ---- watch.c -----------------------------------------------------------------------------------
 
 void watch_reset(struct sim *s);
 extern size_t watch_seals;
 // A device in which nobody is recognised: a thief's own one, which does not mind what it is told.
 void watch_blind(const struct person *p); // NULL: none
 
-// ---- hostile.c
-// ------------------------------------------------------------------------------------
+// ---- hostile.c ---------------------------------------------------------------------------------
 
 enum hostile_kind {
     HOSTILE_NOISE = 1, // must change nothing
@@ -374,8 +365,7 @@ bool hostile_to_device(struct sim *s, struct conn *c, const uint8_t *data, size_
 void hostile_to_relay(struct sim *s, struct conn *c, const uint8_t *data, size_t len,
                       bool datagram);
 
-// ---- chaos.c, scenarios.c
-// -------------------------------------------------------------------------
+// ---- chaos.c, scenarios.c ----------------------------------------------------------------------
 
 void chaos_run(struct sim *s, unsigned calls);
 void chaos_user(struct person *p);

@@ -95,8 +95,7 @@ bool __wrap_sotto_fingerprint_equal(const struct sotto_fingerprint *a,
     return __real_sotto_fingerprint_equal(a, b);
 }
 
-// ---- sound
-// -----------------------------------------------------------------------------------------
+// ---- sound -------------------------------------------------------------------------------------
 
 // The microphone writes the number of each frame into the lowest bits of its samples.
 static uint64_t frame_number(const int16_t *pcm)
@@ -160,8 +159,7 @@ int __wrap_sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t *pcm,
     return rc;
 }
 
-// ---- keys and counters
-// -----------------------------------------------------------------------------
+// ---- keys and counters -------------------------------------------------------------------------
 
 int __wrap_sotto_sframe_key_new(struct sotto_sframe_key **out, const uint8_t *base_key,
                                 size_t base_len, uint64_t kid, const struct sotto_env *env)

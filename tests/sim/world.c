@@ -39,8 +39,7 @@ void sim_free(struct sim *s)
     free(s);
 }
 
-// ---- the heap
-// --------------------------------------------------------------------------------------
+// ---- the heap ----------------------------------------------------------------------------------
 
 static bool before(const struct thing *a, const struct thing *b)
 {
@@ -95,8 +94,7 @@ void sim_call_later(struct sim *s, sotto_ns after, void (*callback)(struct sim *
     t->arg = arg;
 }
 
-// ---- the loop
-// --------------------------------------------------------------------------------------
+// ---- the loop ----------------------------------------------------------------------------------
 
 static void audio(struct sim *s, struct thing *t)
 {
@@ -193,8 +191,7 @@ bool sim_run(struct sim *s, sotto_ns for_ns)
     return sim_until(s, for_ns, NULL, NULL);
 }
 
-// ---- telling
-// ---------------------------------------------------------------------------------------
+// ---- telling -----------------------------------------------------------------------------------
 
 static void print_line(const struct sim *s, const char *line)
 {

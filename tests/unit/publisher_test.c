@@ -12,8 +12,7 @@
 
 #define NOW INT64_C(1750000000)
 
-// ---- the device
-// ------------------------------------------------------------------------------------
+// ---- the device --------------------------------------------------------------------------------
 
 struct asked {
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES];
@@ -52,8 +51,7 @@ int sotto_device_number_withdraw(struct sotto_device *d,
     return ask(token_hash, false, request);
 }
 
-// ---- a store
-// ---------------------------------------------------------------------------------------
+// ---- a store -----------------------------------------------------------------------------------
 
 struct place {
     char dir[64];
@@ -127,8 +125,7 @@ static struct publisher_state state_of(const struct place *p)
     return s;
 }
 
-// ---- tests
-// -----------------------------------------------------------------------------------------
+// ---- tests -------------------------------------------------------------------------------------
 
 static void test_only_what_is_pending(void **state)
 {

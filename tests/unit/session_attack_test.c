@@ -530,8 +530,7 @@ static void test_flights_without_content_are_limited(void **state)
     pair_free(&p);
 }
 
-// ---- with the secret and own keys: two sessions, and everything passed on
-// ---------------------------
+// ---- with the secret and own keys: two sessions, and everything passed on ----------------------
 
 static void test_man_in_the_middle_of_an_exchange(void **state)
 {

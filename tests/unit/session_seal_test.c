@@ -178,8 +178,7 @@ static void test_deinit_wipes(void **state)
     assert_memory_equal(&e.caller, &zero, sizeof zero);
 }
 
-// ---- the same bytes, made from docs/PROTOCOL.md with other functions
-// -------------------------------
+// ---- the same bytes, made from docs/PROTOCOL.md with other functions ---------------------------
 
 static void hmac(const uint8_t *key, size_t key_len, const uint8_t *data, size_t len,
                  uint8_t out[64])

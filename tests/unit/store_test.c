@@ -383,8 +383,7 @@ static void test_boxes_cannot_be_swapped(void **state)
     store_close(s);
 }
 
-// ---- numbers
-// -------------------------------------------------------------------------------------
+// ---- numbers -----------------------------------------------------------------------------------
 
 static int mark_revoked(struct store_number *n, void *arg)
 {
@@ -472,8 +471,7 @@ static void test_numbers_limit(void **state)
     store_close(s);
 }
 
-// ---- contacts and the book
-// ------------------------------------------------------------------------
+// ---- contacts and the book ---------------------------------------------------------------------
 
 static int rename_to(struct sotto_contact *c, void *arg)
 {
@@ -573,8 +571,7 @@ static void test_book(void **state)
     store_close(s);
 }
 
-// ---- log
-// ------------------------------------------------------------------------------------------
+// ---- log ---------------------------------------------------------------------------------------
 
 static void test_log(void **state)
 {
@@ -643,8 +640,7 @@ static void test_log_gives_up_the_oldest(void **state)
     store_close(s);
 }
 
-// ---- several processes
-// ------------------------------------------------------------------------------
+// ---- several processes -------------------------------------------------------------------------
 
 #define WRITERS 3
 #define WRITES  40
@@ -721,8 +717,7 @@ static void test_changes_of_others_are_seen(void **state)
     store_close(b);
 }
 
-// ---- accidents
-// ---------------------------------------------------------------------------------------
+// ---- accidents ---------------------------------------------------------------------------------
 
 #define KILLS 20
 
