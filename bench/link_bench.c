@@ -314,7 +314,8 @@ static void on_control(uv_poll_t *poll, int status, int events)
     }
 }
 
-static void load_main(int control_in, int control_out, uint16_t port, unsigned count, bool bare)
+static void load_main(int control_in, int control_out, uint16_t port, unsigned count, bool bare,
+                      bool websocket)
 {
     uv_loop_t *loop = uv_default_loop();
     load.count = count;
@@ -325,7 +326,10 @@ static void load_main(int control_in, int control_out, uint16_t port, unsigned c
     uv_timer_start(&load.timer, on_load_timer, 1, 1);
     uv_poll_init(loop, &load.control, control_in);
     uv_poll_start(&load.control, UV_READABLE, on_control);
-    struct net_client_config cfg = {.host = "127.0.0.1", .port = port, .pinned = true};
+    struct net_client_config cfg = {.host = "127.0.0.1",
+                                    .port = port,
+                                    .pinned = true,
+                                    .force_websocket = websocket};
     struct net_client_ops ops = {.on_open = client_open,
                                  .on_message = client_message,
                                  .on_datagram = client_datagram,
@@ -405,6 +409,7 @@ static struct report ask(int out, int in, char command)
 
 enum kind {
     KIND_RELAY,
+    KIND_RELAY_WEBSOCKET,
     KIND_BARE,
     KIND_BARE_SLEEPING
 };
@@ -417,7 +422,7 @@ static struct result measure(enum kind kind, unsigned count, unsigned seconds)
     }
     pid_t forwarder = fork();
     if (forwarder == 0) {
-        if (kind == KIND_RELAY) {
+        if (kind <= KIND_RELAY_WEBSOCKET) {
             relay_main(port_pipe[1]);
         }
         bare_main(port_pipe[1], kind == KIND_BARE_SLEEPING ? 1000 : 0);
@@ -430,7 +435,7 @@ static struct result measure(enum kind kind, unsigned count, unsigned seconds)
     pid_t clients = fork();
     if (clients == 0) {
         close(to[1]);
-        load_main(to[0], from[1], port, count, kind != KIND_RELAY);
+        load_main(to[0], from[1], port, count, kind >= KIND_BARE, kind == KIND_RELAY_WEBSOCKET);
     }
     for (int i = 0; i < 600 && ask(to[1], from[0], '?').open < count; i++) {
         usleep(100000);
@@ -504,7 +509,10 @@ int main(int argc, char **argv)
     print("relay", relay);
     printf("ratio to a bare forwarder          %6.2f (wakes each packet), %.2f (1 ms rounds)\n",
            relay.us_per_cell / bare.us_per_cell, relay.us_per_cell / sleeping.us_per_cell);
-    printf("memory of an idle connection       %6.1f KiB\n", relay.rss_per_connection / 1024);
+    struct result websocket = measure(KIND_RELAY_WEBSOCKET, count, seconds);
+    print("relay, WebSocket", websocket);
+    printf("memory of an idle connection       %6.1f KiB (QUIC), %.1f KiB (WebSocket)\n",
+           relay.rss_per_connection / 1024, websocket.rss_per_connection / 1024);
     unlink(certificate);
     unlink(key);
     rmdir(directory);

@@ -115,6 +115,9 @@ static void set_settings(ngtcp2_settings *s, const struct quic_shared *shared, u
     s->initial_ts = now_ns;
     s->max_tx_udp_payload_size = UDP_OUT_MAX_BYTES;
     s->no_pmtud = 1;
+    // Loss alone makes CUBIC shrink its window to 2400 bytes, less than the cells of one call in
+    // flight where a round trip takes 300 ms. BBR keeps what the path has delivered.
+    s->cc_algo = NGTCP2_CC_ALGO_BBR;
     s->ack_thresh = QUIC_ACK_EVERY_PACKETS;
     s->handshake_timeout = shared->handshake_timeout_ms * SOTTO_NS_PER_MS;
 }
@@ -340,6 +343,11 @@ uint64_t quic_conn_deadline(const struct quic_conn *c)
     // a packet that carries nothing else. While nothing but datagrams has arrived, it waits.
     due = due < c->ack_hold_ns ? c->ack_hold_ns : due;
     return c->linger_until_ns != 0 && c->linger_until_ns < due ? c->linger_until_ns : due;
+}
+
+bool quic_conn_only_acks(const struct quic_conn *c)
+{
+    return c->ack_hold_ns != 0 && !c->pump && !c->down && c->linger_until_ns == 0;
 }
 
 // ---- writing ------------------------------------------------------------------------------

@@ -111,6 +111,9 @@ bool quic_conn_write(struct quic_conn *c, struct udp_out *out, uint64_t now_ns);
 bool quic_conn_wants_write(const struct quic_conn *c);
 // When to call quic_conn_expire; SOTTO_NEVER: not at all.
 uint64_t quic_conn_deadline(const struct quic_conn *c);
+// Since the last write nothing but datagrams has come: all there is to do is to acknowledge them, at
+// ack_hold_ns.
+bool quic_conn_only_acks(const struct quic_conn *c);
 
 // The owner hears nothing any more. A server's connection first ends its session, and is down
 // QUIC_LINGER_MS later; others are closed by the next write.

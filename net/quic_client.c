@@ -12,7 +12,8 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define OUT_BATCH            16
+#define IN_BATCH             8
+#define OUT_BATCH            8
 #define HANDSHAKE_TIMEOUT_MS 10000
 
 // A socket goes away later than the connection leaves it: libuv closes it in its own time.
@@ -40,6 +41,7 @@ struct quic_client {
     uint64_t no_route_ns; // since when there is no route; 0: there is one
     uint64_t refused_ns;  // since when nobody listens there
     uint64_t keys_ns;     // when the keys were made
+    uint64_t armed_ns;    // when the timer fires; SOTTO_NEVER: it does not
     uint32_t moves;
     bool moving;       // to a path on which nothing has been received yet
     bool path_changed; // and now something has: the owner is to be told
@@ -271,8 +273,12 @@ static void arm(struct quic_client *c, bool more)
     uint64_t due = quic_conn_deadline(&c->quic);
     bool now = more || c->quic.down || c->quic.pump || c->path_changed;
     due = now ? c->now_ns : due < look ? due : look;
+    if (due >= c->armed_ns) {
+        return; // it fires before that, and then looks again
+    }
     uint64_t wait_ms =
         due > c->now_ns ? (due - c->now_ns + SOTTO_NS_PER_MS - 1) / SOTTO_NS_PER_MS : 0;
+    c->armed_ns = due;
     uv_timer_start(&c->timer, on_timer, wait_ms, 0);
 }
 
@@ -343,7 +349,7 @@ static void receive(struct quic_client *c)
                 c->path_changed = true;
             }
         }
-    } while (n == UDP_IN_BATCH);
+    } while (n == IN_BATCH);
     if (n < 0 && errno != EAGAIN) {
         socket_error(c, errno);
     }
@@ -373,6 +379,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct quic_client *c = timer->data;
     wake(c);
+    c->armed_ns = SOTTO_NEVER;
     if (past(c->keys_ns, c->now_ns, QUIC_KEY_LIFETIME_MS)) {
         (void)quic_client_renew_keys(c); // if not now, then at the next timer
     }
@@ -410,7 +417,7 @@ int quic_client_new(struct quic_client **out, uv_loop_t *loop, SSL_CTX *tls,
         goto fail;
     }
     rv = SOTTO_ENOMEM;
-    c->in = udp_in_new(&local);
+    c->in = udp_in_new(&local, IN_BATCH);
     c->out = udp_out_new(OUT_BATCH, true, false);
     ssl = tls_client_session(tls, check);
     if (c->in == NULL || c->out == NULL || ssl == NULL ||

@@ -16,6 +16,7 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
+#define IN_BATCH        64
 #define OUT_BATCH       64
 #define HANDLES         3
 // RFC 9000 §10.3: a stateless reset is shorter than what it answers, and long enough to be one.
@@ -101,6 +102,14 @@ static uint64_t peer_deadline(const struct quic_peer *p)
     return !p->quic.open && p->open_by_ns < due ? p->open_by_ns : due;
 }
 
+// When to look at it again, at the latest. After a packet of nothing but datagrams all that is new
+// is an acknowledgement to send: there is no need to ask ngtcp2.
+static uint64_t peer_look_at(const struct quic_peer *p, bool written)
+{
+    bool quiet = !written && p->timer.place != 0 && quic_conn_only_acks(&p->quic);
+    return quiet ? p->quic.ack_hold_ns : peer_deadline(p);
+}
+
 static void on_timer(uv_timer_t *timer);
 static void stop(struct quic_server *s);
 static void close_handles(struct quic_server *s);
@@ -175,7 +184,7 @@ static bool peer_write(struct quic_peer *p)
     return more;
 }
 
-static void peer_settle(struct quic_peer *p)
+static void peer_settle(struct quic_peer *p, bool written)
 {
     if (p->quic.down) {
         quic_conn_tell(&p->quic); // may make others dirty, or close this one once more
@@ -185,7 +194,7 @@ static void peer_settle(struct quic_peer *p)
         peer_free(p);
         return;
     }
-    if (timer_heap_at_latest(&p->server->timers, &p->timer, peer_deadline(p)) != 0) {
+    if (timer_heap_at_latest(&p->server->timers, &p->timer, peer_look_at(p, written)) != 0) {
         quic_conn_fail(&p->quic, NET_SYSTEM, "out of memory");
         mark_dirty(p);
     }
@@ -202,6 +211,7 @@ void quic_server_flush(struct quic_server *s)
     while (s->dirty != NULL) {
         struct quic_peer *p = s->dirty;
         s->dirty = p->dirty_next;
+        bool written = quic_conn_wants_write(&p->quic);
         if (peer_write(p)) {
             // Others first: it stays marked, on a list of its own.
             p->dirty_next = again;
@@ -209,7 +219,7 @@ void quic_server_flush(struct quic_server *s)
             continue;
         }
         p->dirty = false;
-        peer_settle(p);
+        peer_settle(p, written);
     }
     udp_out_flush(s->out);
     (void)udp_out_error(s->out); // the peer's trouble; its timers find out
@@ -446,7 +456,7 @@ static unsigned receive(struct quic_server *s)
             }
         }
         total += n > 0 ? (unsigned)n : 0;
-        if (n < UDP_IN_BATCH) {
+        if (n < IN_BATCH) {
             break;
         }
     }
@@ -593,7 +603,7 @@ int quic_server_new(struct quic_server **out, uv_loop_t *loop, int fd,
     s->fd = fd;
     s->local = *local;
     s->armed_ns = SOTTO_NEVER;
-    s->in = udp_in_new(local);
+    s->in = udp_in_new(local, IN_BATCH);
     s->out = udp_out_new(OUT_BATCH, false, any);
     s->shared = (struct quic_shared){
         .pool = server_pool(owner),

@@ -174,49 +174,64 @@ int udp_out_error(struct udp_out *o)
 
 // ---- in -----------------------------------------------------------------------------------
 
-struct udp_in {
-    union udp_address local;
-    struct mmsghdr messages[UDP_IN_BATCH];
-    struct iovec iovs[UDP_IN_BATCH];
-    union udp_address remotes[UDP_IN_BATCH];
-    struct {
-        _Alignas(struct cmsghdr) uint8_t bytes[CONTROL_BYTES];
-    } controls[UDP_IN_BATCH];
-    uint8_t data[UDP_IN_BATCH][UDP_IN_MAX_BYTES];
+struct udp_in_slot {
+    union udp_address remote;
+    struct iovec iov;
+    _Alignas(struct cmsghdr) uint8_t control[CONTROL_BYTES];
+    uint8_t data[UDP_IN_MAX_BYTES];
 };
 
-struct udp_in *udp_in_new(const union udp_address *local)
+struct udp_in {
+    union udp_address local;
+    unsigned batch;
+    struct mmsghdr *messages;
+    struct udp_in_slot *slots;
+};
+
+struct udp_in *udp_in_new(const union udp_address *local, unsigned batch)
 {
     struct udp_in *in = calloc(1, sizeof *in);
     if (in == NULL) {
         return NULL;
     }
     in->local = *local;
-    for (size_t i = 0; i < UDP_IN_BATCH; i++) {
-        in->iovs[i] = (struct iovec){.iov_base = in->data[i], .iov_len = UDP_IN_MAX_BYTES};
-        in->messages[i].msg_hdr = (struct msghdr){.msg_iov = &in->iovs[i],
+    in->batch = batch;
+    in->messages = calloc(batch, sizeof *in->messages);
+    in->slots = calloc(batch, sizeof *in->slots);
+    if (in->messages == NULL || in->slots == NULL) {
+        udp_in_free(in);
+        return NULL;
+    }
+    for (unsigned i = 0; i < batch; i++) {
+        struct udp_in_slot *slot = &in->slots[i];
+        slot->iov = (struct iovec){.iov_base = slot->data, .iov_len = UDP_IN_MAX_BYTES};
+        in->messages[i].msg_hdr = (struct msghdr){.msg_iov = &slot->iov,
                                                   .msg_iovlen = 1,
-                                                  .msg_name = &in->remotes[i],
-                                                  .msg_control = in->controls[i].bytes};
+                                                  .msg_name = &slot->remote,
+                                                  .msg_control = slot->control};
     }
     return in;
 }
 
 void udp_in_free(struct udp_in *in)
 {
-    free(in);
+    if (in != NULL) {
+        free(in->messages);
+        free(in->slots);
+        free(in);
+    }
 }
 
 int udp_in_recv(struct udp_in *in, int fd)
 {
-    for (size_t i = 0; i < UDP_IN_BATCH; i++) {
+    for (unsigned i = 0; i < in->batch; i++) {
         struct msghdr *m = &in->messages[i].msg_hdr;
-        m->msg_namelen = sizeof in->remotes[i];
+        m->msg_namelen = sizeof in->slots[i].remote;
         m->msg_controllen = CONTROL_BYTES;
     }
     int n;
     do {
-        n = recvmmsg(fd, in->messages, UDP_IN_BATCH, MSG_DONTWAIT, NULL);
+        n = recvmmsg(fd, in->messages, in->batch, MSG_DONTWAIT, NULL);
     } while (n < 0 && errno == EINTR);
     return n;
 }
@@ -224,9 +239,9 @@ int udp_in_recv(struct udp_in *in, int fd)
 void udp_in_packet(struct udp_in *in, int i, struct udp_packet *out)
 {
     struct msghdr *m = &in->messages[i].msg_hdr;
-    out->data = in->data[i];
+    out->data = in->slots[i].data;
     out->len = (m->msg_flags & MSG_TRUNC) != 0 ? 0 : in->messages[i].msg_len;
-    out->remote = in->remotes[i];
+    out->remote = in->slots[i].remote;
     out->local = in->local;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
         if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {

@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define UDP_IN_BATCH            64
 // Longer ones are dropped. A browser probes the path with up to 1472 bytes.
 #define UDP_IN_MAX_BYTES        1536
 // RFC 9000 §14: what every path carries. There is no path MTU discovery: cells are small.
@@ -52,11 +51,12 @@ int udp_out_error(struct udp_out *o);
 
 struct udp_in;
 
-// `local`: the socket's own address, the port of which each packet was sent to.
-struct udp_in *udp_in_new(const union udp_address *local);
+// For at most `batch` packets a call. `local`: the socket's own address, the port of which each
+// packet was sent to.
+struct udp_in *udp_in_new(const union udp_address *local, unsigned batch);
 void udp_in_free(struct udp_in *in);
-// Receives up to UDP_IN_BATCH packets without waiting; returns how many, or -1 with errno (EAGAIN
-// if there are none).
+// Receives up to a batch of packets without waiting; returns how many, or -1 with errno (EAGAIN if
+// there are none).
 int udp_in_recv(struct udp_in *in, int fd);
 
 struct udp_packet {

@@ -412,6 +412,15 @@ static void test_lossy_path(void **state)
         assert_int_equal(p.transport, NET_QUIC);
         assert_int_equal(p.downs, 0);
         assert_int_equal(stats.path_changes, 0);
+        // The largest messages get through as well.
+        p.want_messages = 10;
+        for (int m = 0; m < 10; m++) {
+            static uint8_t msg[NET_MESSAGE_MAX_BYTES];
+            assert_int_equal(net_client_send_message(p.client, msg, sizeof msg), 0);
+        }
+        uint64_t start = harness_ms();
+        assert_true(harness_run(&loop, &p.enough, 30000));
+        print_message("  200 KiB there and back in %u ms\n", (unsigned)(harness_ms() - start));
         peer_free(&p);
         proxy_free(proxy);
         net_server_free(e.server);
@@ -518,6 +527,42 @@ static void test_crash(void **state)
     assert_true(p.down_ms - start < 300);
     peer_free(&p);
     child_kill(&child);
+    harness_close(&loop);
+}
+
+// Whoever shows a wrong key for a while (a captive portal) does not end it.
+static void test_wrong_key_in_between(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct echo e;
+    harness_certificate("portal", "127.0.0.1", 0);
+    echo_start(&e, &loop, "relay", NULL);
+    struct net_server_config same_port = {.port = net_server_port(e.server)};
+    struct net_client_config cfg = peer_config("relay", same_port.port);
+    cfg.reconnect = true;
+    struct peer p = {0};
+    settle(&p, &loop, &cfg);
+    assert_true(p.open);
+    net_server_free(e.server);
+    harness_wait(&loop, 100);
+    echo_start(&e, &loop, "portal", &same_port);
+    for (int i = 0; i < 500 && !(p.down && p.reason == NET_PIN); i++) {
+        harness_wait(&loop, 10);
+    }
+    assert_int_equal(p.reason, NET_PIN);
+    assert_true(p.again);
+    net_server_free(e.server);
+    harness_wait(&loop, 100);
+    echo_start(&e, &loop, "relay", &same_port);
+    for (int i = 0; i < 1000 && !p.open; i++) {
+        harness_wait(&loop, 10);
+    }
+    assert_true(p.open);
+    assert_int_equal(p.opens, 2);
+    peer_free(&p);
+    net_server_free(e.server);
     harness_close(&loop);
 }
 
@@ -641,7 +686,9 @@ static void test_free_in_callbacks(void **state)
 static void test_many(void **state)
 {
     (void)state;
-    enum { MANY = 200 };
+    enum {
+        MANY = 200
+    };
     uv_loop_t loop;
     uv_loop_init(&loop);
     struct echo e;
@@ -801,6 +848,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_wrong_key_in_between),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_free_in_callbacks),

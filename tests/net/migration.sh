@@ -59,6 +59,7 @@ build
 scenario() { # scenario NAME SERVER_BINDS HOST SECONDS ACTIONS...
     local name=$1 bind=$2 host=$3 seconds=$4 client_pid status port
     shift 4
+    : >"$work/server" # no port of the one before
     in_s "$echo_server" "$work/c.pem" "$work/c.key" 0 "$bind" >"$work/server" &
     server_pid=$!
     for _ in $(seq 100); do grep -q PORT "$work/server" && break; sleep 0.05; done
