@@ -173,7 +173,8 @@ static void note_failure(struct net_client *c, enum net_reason reason, const cha
     c->any_failed = true;
 }
 
-static bool is_final(enum net_reason r)
+// Whoever answered is not whom the user wants.
+static bool is_somebody_else(enum net_reason r)
 {
     return r == NET_PIN || r == NET_CERTIFICATE;
 }
@@ -225,7 +226,9 @@ static void down(struct net_client *c, enum net_reason reason, const char *detai
     drop_all(c, NULL);
     c->attempt_count = 0;
     c->winner = NULL;
-    bool again = c->cfg.reconnect && !is_final(reason);
+    // A relay that never showed the right key will not do so by itself. One that did is behind
+    // somebody else now: a captive portal, or an attacker, who must not make a line deaf for good.
+    bool again = c->cfg.reconnect && (!is_somebody_else(reason) || c->opened_ns != 0);
     c->state = again ? CLIENT_WAITING : CLIENT_DEAD;
     uv_timer_stop(&c->timer);
     if (again) {
@@ -393,8 +396,8 @@ static void on_link_down(void *owner, enum net_reason reason, const char *detail
     a->state = ATTEMPT_FAILED;
     attempt_drop(a, NET_CLOSED);
     note_failure(c, reason, detail);
-    if (a->transport == NET_QUIC && is_final(reason)) {
-        // Whoever answered is not whom the user wants: do not ask the next one on that address.
+    if (a->transport == NET_QUIC && is_somebody_else(reason)) {
+        // Do not ask the next one on that address.
         down(c, reason, detail);
         return;
     }

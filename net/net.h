@@ -52,7 +52,8 @@ struct net_client_config {
     const char *ca_file;         // PEM file instead of the system's store; NULL: the system's
     bool force_websocket;        // do not try QUIC
     uint32_t quic_head_start_ms; // WebSocket is tried beside QUIC after this long; 0: 800
-    bool reconnect;              // after a loss try again, 250 ms to 5 s apart, until freed
+    bool reconnect;              // after a loss try again, 250 ms to 5 s apart, until freed; but
+                                 // not if the very first one fails by its key or certificate
 };
 
 // `transport` in use is known from on_open on. After on_down with `again` the client is
