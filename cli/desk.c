@@ -189,6 +189,19 @@ static void load_recent(struct desk *d)
     }
 }
 
+bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev)
+{
+    int64_t since = runner_now().unix_s - DESK_LEAK_QUIET_S;
+    for (size_t i = 0; i < d->recent_count; i++) {
+        const struct store_log_entry *e = &d->recent[i];
+        if (e->kind == STORE_LOG_LEAK && e->started_unix_s > since &&
+            strcmp(e->label, ev->label) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void log_number(struct desk *d, const struct sotto_event *ev, enum store_log_kind kind)
 {
     struct store_log_entry e = {
@@ -312,7 +325,9 @@ static void act_on(struct desk *d, const struct sotto_event *ev)
         log_number(d, ev, STORE_LOG_BOUND);
         break;
     case SOTTO_EVENT_NUMBER_LEAKED:
-        log_number(d, ev, STORE_LOG_LEAK);
+        if (desk_leak_is_news(d, ev)) {
+            log_number(d, ev, STORE_LOG_LEAK);
+        }
         break;
     default:
         break;

@@ -15,6 +15,7 @@
 #define DESK_TEXT_BYTES     512
 #define DESK_NOTICES_MAX    4   // lines that the screen keeps
 #define DESK_RECENT_MAX     32  // calls of the log that the screen shows
+#define DESK_LEAK_QUIET_S   3600
 #define DESK_HANGUP_TAIL_MS 800 // after the end of a file microphone, so that its end is heard
 #define DESK_QUALITY_S      5   // what "quality" looks back on
 
@@ -126,6 +127,11 @@ void desk_progress(struct desk *d, enum output_mark mark, const char *fmt, ...)
 const char *desk_line_text(const struct desk *d);
 // "good", "fair", "poor", "reconnecting".
 const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);
+
+// Whether the log does not yet say that this number was used with another key in the last
+// DESK_LEAK_QUIET_S: whoever has it may dial without end, and must not push everything else out of
+// the log. The number itself counts each time.
+bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev);
 
 // ---- desk_json.c: the same events as JSON lines. The value is released.
 void desk_json(const struct desk *d, const char *event, json_t *fields);

@@ -201,7 +201,9 @@ void desk_text_event(struct desk *d, const struct sotto_event *ev)
         tell_bound(d, ev);
         break;
     case SOTTO_EVENT_NUMBER_LEAKED:
-        tell_leak(d, ev);
+        if (desk_leak_is_news(d, ev)) {
+            tell_leak(d, ev);
+        }
         break;
     default:
         break;

@@ -208,6 +208,20 @@ class Keys(Scene):
         self.assertNotIn("is calling (verified)", desk.text)
         desk.keys("d")
 
+    def test_a_leak_does_not_flood_the_log(self):
+        """Whoever has a leaked number dials on and on: the log says it once, the number counts."""
+        ada, bob, link = self.pair()
+        listener = self.listen(bob)
+        self.one_call(ada, "bob", listener)
+        for name in ("eve", "mallory"):
+            p = self.stranger(name)
+            p.sotto("contact", "add", link, "--name", "bob")
+            for _ in range(2):
+                self.assertEqual(self.refused_call(p, "bob")[1]["end"], "refused")
+        self.assertEqual(self.number(bob, "ada")["leaks"], 4)
+        kinds = [e["kind"] for e in bob.sotto("log")[1]["log"]]
+        self.assertEqual(kinds.count("leak"), 1)
+
     def test_a_call_comes_while_calling(self):
         """`call` hears a second caller, too."""
         ada, bob, _ = self.pair()
