@@ -107,6 +107,10 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.reader.join(5)
+        for file in (self.process.stdin, self.process.stdout, self.log):
+            if hasattr(file, "close"):
+                file.close()
 
     def find(self, match):
         for event in self.seen:

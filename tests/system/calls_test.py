@@ -89,6 +89,15 @@ class Keys(Scene):
         desk.keys("q")
         self.assertEqual(desk.finish(), 0)
 
+    def test_hanging_up_before_the_call_is_on(self):
+        ada, bob, _ = self.pair()
+        desk = self.at_work(bob)
+        caller = self.call(ada, "bob")
+        desk.expect("is calling")
+        desk.keys("h")
+        self.assertEqual(self.until(caller, "ended")["end"], "declined")
+        self.assertFalse([e for e in caller.seen if e.get("state") == "active"])
+
     def test_words_that_differ_end_the_call(self):
         ada, bob, _ = self.pair()
         desk = self.at_work(bob)
