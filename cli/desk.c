@@ -654,6 +654,10 @@ bool desk_key(struct desk *d, int key)
                           : sotto_device_decline(device(d), info.call, runner_now()) == 0;
     } else if (desk_current(d, &info)) {
         done = key_in_call(d, &info, key);
+    } else if (key == 'h' && desk_ringing(d, &info)) {
+        // Answered, or answering our own dial, and not yet confirmed by the other side: whoever
+        // takes that back must not be heard later.
+        done = sotto_device_hangup(device(d), info.call, runner_now()) == 0;
     }
     if (done) {
         runner_wake(d->runner);
