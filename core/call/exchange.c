@@ -106,7 +106,7 @@ void exchange_met(struct sotto_device *d, uint8_t role)
         return;
     x->role = role == 0 ? SOTTO_CALLER : SOTTO_CALLEE;
     x->state = EXCHANGE_SESSION;
-    x->deadline = SOTTO_NEVER; // the session has its own
+    x->deadline = d->now.mono_ns + SOTTO_SESSION_TIMEOUT_NS;
     event_add(d, SOTTO_EVENT_EXCHANGE_MET);
     int error = sotto_session_new(&x->session,
                                   &(struct sotto_session_config){.role = x->role,
@@ -319,10 +319,7 @@ void sotto_device_exchange_cancel(struct sotto_device *d, struct sotto_now now)
 
 sotto_ns exchange_expiry(const struct sotto_device *d)
 {
-    const struct exchange *x = &d->exchange;
-    if (x->state == EXCHANGE_NONE)
-        return SOTTO_NEVER;
-    return x->state == EXCHANGE_SESSION ? sotto_session_expiry(x->session) : x->deadline;
+    return d->exchange.state == EXCHANGE_NONE ? SOTTO_NEVER : d->exchange.deadline;
 }
 
 void exchange_handle_expiry(struct sotto_device *d)

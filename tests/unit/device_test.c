@@ -739,6 +739,28 @@ static void a_call_that_takes_over_gets_fresh_sound(void **state)
     assert_true(event(SOTTO_EVENT_MIC, &e) && !e.flag);
 }
 
+// ---- the exchange -----------------------------------------------------------------------------
+
+// A session that has failed by itself (out of memory, say) has no time of its own any more.
+static void an_exchange_whose_session_fails_ends(void **state)
+{
+    (void)state;
+    struct sotto_event e;
+    struct sotto_number_link ours = {.relay = {.host = "relay.example", .port = 443}};
+    struct sotto_relay_address relay = ours.relay;
+    begin(true);
+    log_in();
+    assert_int_equal(sotto_device_exchange(r.device, &relay, "7-harbor-velvet", &ours, r.now), 0);
+    assert_int_equal(heard(), LINK_MEET);
+    say(&(struct link_message){.type = LINK_MET, .circuit = r.got.circuit, .role = 0});
+    assert_true(told(SOTTO_EVENT_EXCHANGE_MET));
+    sotto_session_refuse(r.device->exchange.session);
+    pass(SOTTO_SESSION_TIMEOUT_NS);
+    assert_true(event(SOTTO_EVENT_EXCHANGE_FAILED, &e));
+    assert_int_equal(e.error, SOTTO_ETIMEOUT);
+    assert_true(sotto_device_idle(r.device));
+}
+
 // ---- events -----------------------------------------------------------------------------------
 
 static void a_full_queue_keeps_what_matters(void **state)
@@ -835,6 +857,7 @@ int main(void)
         TEST(a_dial_is_checked_first),
         TEST(calls_that_are_not_there),
         TEST(a_call_that_takes_over_gets_fresh_sound),
+        TEST(an_exchange_whose_session_fails_ends),
         TEST(a_full_queue_keeps_what_matters),
         TEST(each_end_has_a_text),
     };
