@@ -113,11 +113,11 @@ static void set_settings(ngtcp2_settings *s, const struct quic_shared *shared, u
 {
     ngtcp2_settings_default(s);
     s->initial_ts = now_ns;
-    s->max_tx_udp_payload_size = UDP_OUT_MAX_BYTES;
     s->no_pmtud = 1;
-    // Loss alone makes CUBIC shrink its window to 2400 bytes, less than the cells of one call in
-    // flight where a round trip takes 300 ms. BBR keeps what the path has delivered.
-    s->cc_algo = NGTCP2_CC_ALGO_BBR;
+    // No packet of ours is longer than UDP_OUT_MAX_BYTES, the size of the buffers. This only sets
+    // the unit that the congestion window is counted in.
+    s->max_tx_udp_payload_size = QUIC_WINDOW_UNIT_BYTES;
+    s->no_tx_udp_payload_size_shaping = 1;
     s->ack_thresh = QUIC_ACK_EVERY_PACKETS;
     s->handshake_timeout = shared->handshake_timeout_ms * SOTTO_NS_PER_MS;
 }

@@ -38,6 +38,10 @@
 #define QUIC_ACK_HOLD_MS              26
 #define QUIC_MAX_ACK_DELAY_MS         30
 #define QUIC_ACK_EVERY_PACKETS        1
+// However much is lost, two of these may be in flight. RFC 9002 §7.2 recommends two packets, 2400
+// bytes; but the cells of one call are 5700 bytes in flight where a round trip takes 600 ms, and a
+// call on a bad path must not be made worse by its own relay.
+#define QUIC_WINDOW_UNIT_BYTES        4096u
 // Between the end of the session, with its reason, and that of the connection: a browser that gets
 // both at once forgets the first.
 #define QUIC_LINGER_MS                150
@@ -111,8 +115,8 @@ bool quic_conn_write(struct quic_conn *c, struct udp_out *out, uint64_t now_ns);
 bool quic_conn_wants_write(const struct quic_conn *c);
 // When to call quic_conn_expire; SOTTO_NEVER: not at all.
 uint64_t quic_conn_deadline(const struct quic_conn *c);
-// Since the last write nothing but datagrams has come: all there is to do is to acknowledge them, at
-// ack_hold_ns.
+// Since the last write nothing but datagrams has come: all there is to do is to acknowledge them,
+// at ack_hold_ns.
 bool quic_conn_only_acks(const struct quic_conn *c);
 
 // The owner hears nothing any more. A server's connection first ends its session, and is down

@@ -21,6 +21,12 @@
         }                                                                  \
     } while (0)
 
+#define FAIL(text)                                                \
+    do {                                                          \
+        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, text); \
+        abort();                                                  \
+    } while (0)
+
 // ---- files, time --------------------------------------------------------------------------
 
 static char dir[64];
@@ -141,7 +147,7 @@ void harness_close(uv_loop_t *loop)
     }
     if (uv_loop_close(loop) != 0) {
         uv_walk(loop, print_handle, NULL);
-        CHECK(!"the loop is not empty");
+        FAIL("the loop is not empty");
     }
 }
 
@@ -185,7 +191,7 @@ static void echo_on_close(struct net_conn *c, enum net_reason reason, void *conn
             return;
         }
     }
-    CHECK(!"an unknown connection was closed");
+    FAIL("an unknown connection was closed");
 }
 
 static const struct net_http_answer *echo_on_get(const char *path, void *user)
@@ -674,7 +680,7 @@ struct proxy *proxy_new(uv_loop_t *loop, uint16_t server_port)
             uv_listen((uv_stream_t *)&p->listener, 16, on_tcp) == 0) {
             break;
         }
-        CHECK(!"no port is free for both");
+        FAIL("no port is free for both");
     }
     p->back_fd = udp_on(0);
     CHECK(connect(p->back_fd, (struct sockaddr *)&p->server, sizeof p->server) == 0);
