@@ -97,13 +97,25 @@ static struct call *incoming_call(struct sotto_device *d, unsigned port,
     return c;
 }
 
+// Looking up a number and answering a flight costs milliseconds: a relay that floods us with old
+// flights gets no more of them than a telephone needs.
+static bool incoming_permitted(struct sotto_device *d)
+{
+    sotto_ns now = d->now.mono_ns;
+    sotto_ns busy_until = d->incoming_busy_until > now ? d->incoming_busy_until : now;
+    if (busy_until - now > INCOMING_BURST * INCOMING_COST_NS)
+        return false;
+    d->incoming_busy_until = busy_until + INCOMING_COST_NS;
+    return true;
+}
+
 void call_incoming(struct sotto_device *d, unsigned port, const struct link_message *m)
 {
     struct sotto_number n;
     // Only our home relay rings us, and only for a number in our own book: the relay's word that a
     // number is good means nothing.
     bool known = d->ports[port].home && d->cfg.ring && m->circuit % 2 == 1 &&
-                 !call_by_circuit(d, port, m->circuit) &&
+                 !call_by_circuit(d, port, m->circuit) && incoming_permitted(d) &&
                  d->cfg.book.number_get(d->cfg.book.user, m->token_hash, &n) == SOTTO_OK;
     if (!known) {
         refuse_circuit(d, port, m->circuit);

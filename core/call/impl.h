@@ -36,6 +36,8 @@
 #define REKEY_MIN_NS       (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
 #define CALL_REPORT_TICKS  10                   // a receiver report every so many cells
 #define CALL_SENT_TIMES    512                  // send times kept for the round trip
+#define INCOMING_COST_NS (200 * SOTTO_NS_PER_MS) // five calls a second
+#define INCOMING_BURST 30                       // that many at once
 #define CAPTURE_SHRINK_TICKS 50
 #define CAPTURE_FRAMES_MAX 3
 #define CLOCK_OFFSET_MAX_S 3600 // more is told to the user
@@ -195,6 +197,7 @@ struct sotto_device {
     struct exchange exchange;
     struct sotto_event events[SOTTO_EVENTS_MAX];
     size_t event_first, event_count;
+    sotto_ns incoming_busy_until; // paces INCOMING; see INCOMING_COST_NS
     uint32_t last_call_id, last_request_id;
     bool mic_told;
     uint32_t mic_call; // whose the captured samples are; 0 none

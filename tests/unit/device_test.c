@@ -20,6 +20,7 @@ struct rig {
     struct sotto_number number; // the only one in the book
     uint8_t raw[SOTTO_MESSAGE_MAX_BYTES];
     struct link_message got;
+    unsigned lookups; // of the number
 };
 
 static struct rig r;
@@ -33,6 +34,7 @@ static int number_get(void *user, const uint8_t hash[SOTTO_TOKEN_HASH_BYTES],
                       struct sotto_number *out)
 {
     (void)user;
+    r.lookups++;
     if (memcmp(hash, r.number.token_hash, SOTTO_TOKEN_HASH_BYTES) != 0)
         return SOTTO_ENOTFOUND;
     *out = r.number;
@@ -533,6 +535,26 @@ static void strangers_do_not_ring(void **state)
     refused(5);
 }
 
+// A relay that repeats what it has seen costs us only so many look-ups and handshakes.
+static void a_flood_is_paced(void **state)
+{
+    (void)state;
+    begin(true);
+    log_in();
+    unsigned lookups = r.lookups;
+    for (uint32_t i = 0; i < 4 * INCOMING_BURST; i++) {
+        incoming(2 * i + 1, r.number.token_hash);
+        refused(2 * i + 1);
+    }
+    assert_int_equal(r.lookups - lookups, INCOMING_BURST + 1);
+    pass(2 * INCOMING_COST_NS);
+    for (uint32_t i = 0; i < 10; i++) {
+        incoming(2 * i + 1001, r.number.token_hash);
+        refused(2 * i + 1001);
+    }
+    assert_int_equal(r.lookups - lookups, INCOMING_BURST + 1 + 2);
+}
+
 // A caller who knows the number's secret: the first flight of a session.
 static struct sotto_session *dial_in(uint32_t circuit)
 {
@@ -851,6 +873,7 @@ int main(void)
         TEST(full_of_requests_it_still_logs_in),
         TEST(who_has_no_line_publishes_nothing),
         TEST(strangers_do_not_ring),
+        TEST(a_flood_is_paced),
         TEST(callers_who_fall_silent_keep_nobody_out),
         TEST(a_dial_says_why_it_failed),
         TEST(a_dial_waits_for_its_link_only_so_long),
