@@ -85,6 +85,7 @@ install_packages() {
         want+=($TEST_PACKAGES)
         # Any node will do, from wherever it came.
         command -v node >/dev/null || want+=(nodejs)
+        command -v npm >/dev/null || want+=(npm)
     fi
     [ -z "$with_web" ] || want+=($WEB_PACKAGES)
     lack=$(missing "${want[@]}")
