@@ -60,12 +60,13 @@ scenario() { # scenario NAME SERVER_BINDS HOST SECONDS ACTIONS...
     local name=$1 bind=$2 host=$3 seconds=$4 client_pid status port
     shift 4
     : >"$work/server" # no port of the one before
-    in_s "$echo_server" "$work/c.pem" "$work/c.key" 0 "$bind" >"$work/server" &
+    # Not through in_s: what is killed later has to be the server, not a shell around it.
+    ip netns exec "$s" "$echo_server" "$work/c.pem" "$work/c.key" 0 "$bind" >"$work/server" &
     server_pid=$!
     for _ in $(seq 100); do grep -q PORT "$work/server" && break; sleep 0.05; done
     port=$(sed -n 's/^PORT //p' "$work/server")
     echo "== $name, $host"
-    in_c "$client" "$work/c.pem" "$host" "$port" "$seconds" >"$work/client" &
+    ip netns exec "$c" "$client" "$work/c.pem" "$host" "$port" "$seconds" >"$work/client" &
     client_pid=$!
     "$@"
     status=0
