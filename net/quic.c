@@ -26,7 +26,7 @@ void quic_conn_close(struct quic_conn *c, enum net_reason reason, uint64_t now_n
     if (c->down || c->linger_until_ns != 0) {
         return;
     }
-    bool session = c->open && !c->h3.ended;
+    bool session = c->h3.session_open && !c->h3.ended;
     // After this HTTP/3 is deaf: nothing reaches the owner.
     (void)h3_close_session(&c->h3, link_reason_code(reason));
     if (session && c->server) {

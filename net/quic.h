@@ -43,7 +43,7 @@
 // call on a bad path must not be made worse by its own relay.
 #define QUIC_WINDOW_UNIT_BYTES        4096u
 // Between the end of the session, with its reason, and that of the connection: a browser that gets
-// both at once forgets the first.
+// the one close after the other forgets the first, even when it has answered that already.
 #define QUIC_LINGER_MS                150
 // Packets written for one connection before others get their turn.
 #define QUIC_WRITE_BURST              32

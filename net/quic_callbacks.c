@@ -246,9 +246,6 @@ static int on_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t stream_id,
         stream_out_deinit(s);
         s->fin = true; // and nothing more goes in
     }
-    if (c->linger_until_ns != 0 && stream_id == c->h3.session_id) {
-        quic_conn_fail(c, NET_CLOSED, NULL); // both sides have ended it
-    }
     h3_stream_gone(&c->h3, stream_id, false);
     if (!ngtcp2_conn_is_local_stream(conn, stream_id)) {
         if (ngtcp2_is_bidi_stream(stream_id)) {

@@ -96,10 +96,16 @@ static void mark_dirty(struct quic_peer *p)
 
 // ---- timers -------------------------------------------------------------------------------
 
+// By when a connection has to have a session; SOTTO_NEVER: it has one, or is on its way out.
+static uint64_t session_due(const struct quic_peer *p)
+{
+    return p->quic.open || p->quic.linger_until_ns != 0 ? SOTTO_NEVER : p->open_by_ns;
+}
+
 static uint64_t peer_deadline(const struct quic_peer *p)
 {
-    uint64_t due = quic_conn_deadline(&p->quic);
-    return !p->quic.open && p->open_by_ns < due ? p->open_by_ns : due;
+    uint64_t due = quic_conn_deadline(&p->quic), session = session_due(p);
+    return session < due ? session : due;
 }
 
 // When to look at it again, at the latest. After a packet of nothing but datagrams all that is new
@@ -523,7 +529,7 @@ static void on_timer(uv_timer_t *timer)
         struct quic_peer *p =
             (struct quic_peer *)(void *)((char *)n - offsetof(struct quic_peer, timer));
         timer_heap_remove(&s->timers, n);
-        if (!p->quic.open && p->open_by_ns <= now) {
+        if (session_due(p) <= now) {
             quic_conn_close(&p->quic, NET_TIMEOUT, now);
         } else if (quic_conn_deadline(&p->quic) <= now) {
             quic_conn_expire(&p->quic, now);
