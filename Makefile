@@ -35,7 +35,7 @@ stop:                      ## end the relay and the echo line that `make run` le
 
 test:                      ## every test, built by gcc, by gcc with sanitizers, and by clang
 	@$(DEPS) --test
-	@tests/run.sh release asan clang
+	@tests/run.sh release asan clang fuzz bench
 
 check-quick:               ## every test, with sanitizers only
 	@$(DEPS) --test
