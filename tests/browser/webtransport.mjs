@@ -3,30 +3,15 @@
 // exchanges messages and datagrams: node webtransport.mjs ECHO_SERVER
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import readline from 'node:readline';
 
-const MESON_SKIP = 77;
+import { withPage } from './browser.mjs';
+
 const DATAGRAMS = 200;
 const DATAGRAM_BYTES = 160;
-const TIMEOUT_MS = 60000;
-
-const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-let chromium;
-try {
-  ({ chromium } = await import('playwright-core'));
-} catch {
-  console.log('skipped: npm ci in tests/browser first');
-  process.exit(MESON_SKIP);
-}
-if (!browserPath) {
-  console.log('skipped: there is no Chromium');
-  process.exit(MESON_SKIP);
-}
-
 // Runs in the page. Returns what happened, as plain data.
 async function exchange({ port, hash, count, bytes }) {
   const result = { received: 0, rtts: [] };
@@ -150,17 +135,6 @@ const directory = mkdtempSync(join(tmpdir(), 'sotto-browser.'));
 const echo = spawn(process.argv[2], [join(directory, 'c.pem'), join(directory, 'c.key')], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
-const pages = createServer((request, response) => {
-  response.setHeader('Content-Type', 'text/html');
-  response.end('<!doctype html><title>sotto</title>');
-});
-let browser;
-const guard = setTimeout(() => {
-  console.error(`no end after ${TIMEOUT_MS} ms`);
-  echo.kill('SIGKILL');
-  process.exit(1);
-}, TIMEOUT_MS);
-
 try {
   const told = {};
   const lines = readline.createInterface({ input: echo.stdout });
@@ -173,51 +147,37 @@ try {
     echo.once('exit', () => fail(new Error('the echo server ended')));
   });
   const target = { port: Number(told.PORT), hash: told.HASH, count: DATAGRAMS, bytes: DATAGRAM_BYTES };
-  await new Promise((done) => pages.listen(0, '127.0.0.1', done));
-  browser = await chromium.launch({
-    executablePath: browserPath,
-    headless: true,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-    ],
-  });
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  const page = await context.newPage();
-  await page.goto(`http://127.0.0.1:${pages.address().port}/`);
+  await withPage(async (page, context) => {
+    const r = await page.evaluate(exchange, target);
+    const middle = r.rtts[Math.floor(r.rtts.length / 2)];
+    console.log(`WebTransport: message ${r.messageEqual ? 'equal' : 'DIFFERENT'}, ${r.received} of ${DATAGRAMS} ` +
+      `datagrams back, p50 ${middle?.toFixed(2)} ms, maxDatagramSize ${r.maxDatagramSize}`);
+    assert.ok(r.messageEqual, 'the message came back as it was');
+    assert.ok(r.received >= DATAGRAMS - 2, 'the datagrams came back');
 
-  const r = await page.evaluate(exchange, target);
-  const middle = r.rtts[Math.floor(r.rtts.length / 2)];
-  console.log(`WebTransport: message ${r.messageEqual ? 'equal' : 'DIFFERENT'}, ${r.received} of ${DATAGRAMS} ` +
-    `datagrams back, p50 ${middle?.toFixed(2)} ms, maxDatagramSize ${r.maxDatagramSize}`);
-  assert.ok(r.messageEqual, 'the message came back as it was');
-  assert.ok(r.received >= DATAGRAMS - 2, 'the datagrams came back');
+    assert.equal(await page.evaluate(refused, target), 'refused');
 
-  assert.equal(await page.evaluate(refused, target), 'refused');
+    const w = await page.evaluate(websocket, target);
+    console.log(`WebSocket: ${w.messages} of 20 messages, ${w.datagrams} of 20 datagrams back`);
+    assert.deepEqual(w, { messages: 20, datagrams: 20, clean: true });
 
-  const w = await page.evaluate(websocket, target);
-  console.log(`WebSocket: ${w.messages} of 20 messages, ${w.datagrams} of 20 datagrams back`);
-  assert.deepEqual(w, { messages: 20, datagrams: 20, clean: true });
+    // Plain pages on the same port.
+    const got = await context.request.get(`https://127.0.0.1:${target.port}/page?x`);
+    assert.equal(got.status(), 200);
+    assert.equal((await got.body()).length, 1000000);
+    assert.equal((await context.request.get(`https://127.0.0.1:${target.port}/other`)).status(), 404);
 
-  // Plain pages on the same port.
-  const got = await context.request.get(`https://127.0.0.1:${target.port}/page?x`);
-  assert.equal(got.status(), 200);
-  assert.equal((await got.body()).length, 1000000);
-  assert.equal((await context.request.get(`https://127.0.0.1:${target.port}/other`)).status(), 404);
-
-  const closing = page.evaluate(waitForClose, target);
-  await page.waitForFunction(() => globalThis.sessionOpen);
-  echo.kill('SIGTERM');
-  const c = await closing;
-  console.log(`server stop: ${JSON.stringify(c)}`);
-  assert.ok(c.closed, 'the session was closed in good order');
-  await new Promise((done) => (echo.exitCode !== null ? done() : echo.once('exit', done)));
-  assert.equal(echo.exitCode, 0);
-  console.log('5 passed, 0 failed');
+    const closing = page.evaluate(waitForClose, target);
+    await page.waitForFunction(() => globalThis.sessionOpen);
+    echo.kill('SIGTERM');
+    const c = await closing;
+    console.log(`server stop: ${JSON.stringify(c)}`);
+    assert.ok(c.closed, 'the session was closed in good order');
+    await new Promise((done) => (echo.exitCode !== null ? done() : echo.once('exit', done)));
+    assert.equal(echo.exitCode, 0);
+    console.log('5 passed, 0 failed');
+  }, () => echo.kill('SIGKILL'));
 } finally {
-  clearTimeout(guard);
-  await browser?.close();
-  pages.close();
   if (echo.exitCode === null) echo.kill('SIGKILL');
   rmSync(directory, { recursive: true, force: true });
 }
