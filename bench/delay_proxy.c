@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A UDP proxy that delays, loses and jitters, for measurements where the kernel has no netem:
 //   delay_proxy LISTEN_PORT TARGET_PORT DELAY_MS [LOSS_PERCENT [JITTER_MS [SEED]]]
-// Loopback only. Each client gets a socket of its own towards the target. DELAY_MS is one way, added
-// in both directions; jitter is uniform on top and may reorder. The same seed draws the same chances
-// for the same sequence of packets. Ends on SIGTERM or when standard input closes.
+// Loopback only. Each client gets a socket of its own towards the target. DELAY_MS is one way,
+// added in both directions; jitter is uniform on top and may reorder. The same seed draws the same
+// chances for the same sequence of packets. Ends on SIGTERM or when standard input closes.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 64
+#define CLIENTS_MAX      64
 #define PACKET_MAX_BYTES 2048
-#define QUEUE_MAX 16384
+#define QUEUE_MAX        16384
 
 struct packet {
     uint64_t due_ns;
@@ -159,11 +159,11 @@ static void release(struct proxy *p)
 
 static void wait_for_work(struct proxy *p, struct pollfd *fds, bool *stop)
 {
-    fds[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = p->listen_fd, .events = POLLIN };
+    fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = p->listen_fd, .events = POLLIN};
     for (int i = 0; i < p->client_count; i++)
-        fds[2 + i] = (struct pollfd){ .fd = p->clients[i].fd, .events = POLLIN };
-    struct timespec wait = { .tv_sec = 1 };
+        fds[2 + i] = (struct pollfd){.fd = p->clients[i].fd, .events = POLLIN};
+    struct timespec wait = {.tv_sec = 1};
     if (p->heap_len > 0) {
         uint64_t now = now_ns(), due = p->heap[0]->due_ns;
         wait.tv_sec = 0;
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
     p.loss = argc > 4 ? atof(argv[4]) / 100 : 0;
     p.jitter_ns = argc > 5 ? (uint64_t)(atof(argv[5]) * 1e6) : 0;
     p.random = (argc > 6 ? strtoull(argv[6], NULL, 10) : 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
-    struct sockaddr_in own = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])) };
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1]))};
     own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     p.target = own;
     p.target.sin_port = htons((uint16_t)atoi(argv[2]));

@@ -6,7 +6,7 @@
 
 #include <sotto/session.h>
 
-#define ROUNDS 200
+#define ROUNDS    200
 #define BUDGET_MS 15.0
 
 struct sides {

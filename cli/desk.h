@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 
 #define DESK_TEXT_BYTES     512
-#define DESK_NOTICES_MAX    4   // lines that the screen keeps
-#define DESK_RECENT_MAX     32  // calls of the log that the screen shows
+#define DESK_NOTICES_MAX    4  // lines that the screen keeps
+#define DESK_RECENT_MAX     32 // calls of the log that the screen shows
 #define DESK_LEAK_QUIET_S   3600
 #define DESK_HANGUP_TAIL_MS 800 // after the end of a file microphone, so that its end is heard
 #define DESK_QUALITY_S      5   // what "quality" looks back on

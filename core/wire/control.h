@@ -6,7 +6,7 @@
 
 #include "wire/cursor.h"
 
-#define CONTROL_FLIGHT_MAX_BYTES 16384
+#define CONTROL_FLIGHT_MAX_BYTES  16384
 #define CONTROL_MESSAGE_MAX_BYTES (1 + CONTROL_FLIGHT_MAX_BYTES)
 
 enum control_type {
@@ -25,7 +25,7 @@ enum control_end {
     CONTROL_END_BUSY = 2,
     CONTROL_END_NO_ANSWER = 3,
     CONTROL_END_CANCELLED = 4,
-    CONTROL_END_WORDS = 5,    // the user says the words differ
+    CONTROL_END_WORDS = 5, // the user says the words differ
     CONTROL_END_GLARE = 6,
     CONTROL_END_ERROR = 7,
 };

@@ -22,17 +22,17 @@ extern "C" {
 
 struct sotto_device;
 
-#define SOTTO_CALLS_MAX 4      // at once on one device, waiting ones included
-#define SOTTO_LINKS_MAX 6      // relays at once
-#define SOTTO_EVENTS_MAX 256   // undrained; then the oldest statistics events give way
-#define SOTTO_REQUESTS_MAX 64
-#define SOTTO_RING_TIMEOUT_NS (60 * SOTTO_NS_PER_S)   // then: no answer
-#define SOTTO_PEER_SILENT_NS (1500 * SOTTO_NS_PER_MS) // no cell: "reconnecting" is shown
-#define SOTTO_PEER_LOST_NS (30 * SOTTO_NS_PER_S)      // no cell: the call ends
-#define SOTTO_REKEY_NS (180 * SOTTO_NS_PER_S)         // default interval
-#define SOTTO_REKEY_TIMEOUT_NS (60 * SOTTO_NS_PER_S)
-#define SOTTO_MESSAGE_MAX_BYTES 20480                 // buffer for _write_message
-#define SOTTO_DATAGRAM_BYTES 164                      // buffer for _write_datagram
+#define SOTTO_CALLS_MAX         4   // at once on one device, waiting ones included
+#define SOTTO_LINKS_MAX         6   // relays at once
+#define SOTTO_EVENTS_MAX        256 // undrained; then the oldest statistics events give way
+#define SOTTO_REQUESTS_MAX      64
+#define SOTTO_RING_TIMEOUT_NS   (60 * SOTTO_NS_PER_S)    // then: no answer
+#define SOTTO_PEER_SILENT_NS    (1500 * SOTTO_NS_PER_MS) // no cell: "reconnecting" is shown
+#define SOTTO_PEER_LOST_NS      (30 * SOTTO_NS_PER_S)    // no cell: the call ends
+#define SOTTO_REKEY_NS          (180 * SOTTO_NS_PER_S)   // default interval
+#define SOTTO_REKEY_TIMEOUT_NS  (60 * SOTTO_NS_PER_S)
+#define SOTTO_MESSAGE_MAX_BYTES 20480 // buffer for _write_message
+#define SOTTO_DATAGRAM_BYTES    164   // buffer for _write_datagram
 
 // ---- the book: what the device must look up and keep; injected ----------------------------------
 
@@ -40,9 +40,9 @@ struct sotto_device;
 struct sotto_contact {
     char label[SOTTO_NAME_MAX_BYTES + 1];
     struct sotto_fingerprint fingerprint;
-    bool verified;                 // words were compared with this identity
+    bool verified; // words were compared with this identity
     int64_t verified_unix_s, created_unix_s;
-    bool has_link;                 // they gave us a number
+    bool has_link; // they gave us a number
     struct sotto_number_link link;
 };
 
@@ -67,13 +67,13 @@ struct sotto_book {
 
 struct sotto_device_config {
     const struct sotto_env *env;
-    const struct sotto_identity *identity;  // borrowed
-    const struct sotto_line_key *line_key;  // borrowed; NULL: no line (caller only)
-    struct sotto_relay_address home;        // of the line; host "" if none
+    const struct sotto_identity *identity; // borrowed
+    const struct sotto_line_key *line_key; // borrowed; NULL: no line (caller only)
+    struct sotto_relay_address home;       // of the line; host "" if none
     struct sotto_book book;
-    enum sotto_suite suite;                 // used when dialling; CNSA2 also refuses the hybrid
-    bool ring;                              // be rung: keep a link to home, logged in
-    sotto_ns rekey_interval_ns;             // 0: SOTTO_REKEY_NS
+    enum sotto_suite suite;     // used when dialling; CNSA2 also refuses the hybrid
+    bool ring;                  // be rung: keep a link to home, logged in
+    sotto_ns rekey_interval_ns; // 0: SOTTO_REKEY_NS
 };
 
 // Copies cfg (borrowed things stay borrowed). 0, SOTTO_ENOMEM, SOTTO_EINVAL.
@@ -92,8 +92,8 @@ void sotto_device_link_up(struct sotto_device *d, unsigned link, struct sotto_no
 void sotto_device_link_down(struct sotto_device *d, unsigned link, bool again,
                             struct sotto_now now);
 // SOTTO_OK, or an error of the drop range (bad bytes: dropped, counted).
-int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg,
-                              size_t len, struct sotto_now now);
+int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg, size_t len,
+                              struct sotto_now now);
 int sotto_device_read_datagram(struct sotto_device *d, unsigned link, const uint8_t *data,
                                size_t len, struct sotto_now now);
 // Bytes written, 0 none. cap at least SOTTO_MESSAGE_MAX_BYTES / SOTTO_DATAGRAM_BYTES.
@@ -172,33 +172,33 @@ enum sotto_call_state {
     SOTTO_CALL_CHECKING = 2, // incoming: handshake; the user knows nothing of it yet
     SOTTO_CALL_RINGING = 3,  // both: the callee's user is being told
     SOTTO_CALL_ACTIVE = 4,
-    SOTTO_CALL_ENDING = 5,   // telling the other side
+    SOTTO_CALL_ENDING = 5, // telling the other side
     SOTTO_CALL_ENDED = 6,
 };
 
 enum sotto_end {
     SOTTO_END_NONE = 0,
-    SOTTO_END_HANGUP,        // we hung up
+    SOTTO_END_HANGUP, // we hung up
     SOTTO_END_PEER_HANGUP,
-    SOTTO_END_DECLINED,      // by the other side
+    SOTTO_END_DECLINED, // by the other side
     SOTTO_END_WE_DECLINED,
-    SOTTO_END_BUSY,          // the other side has too many calls
+    SOTTO_END_BUSY, // the other side has too many calls
     SOTTO_END_NO_ANSWER,
-    SOTTO_END_CANCELLED,     // caller gave up before the answer (missed call for the callee)
-    SOTTO_END_UNAVAILABLE,   // number unknown, revoked, expired or used up: the relay does not say
-    SOTTO_END_OFFLINE,       // good number, but no device of theirs is connected
-    SOTTO_END_REFUSED,       // the owner's device refused us: bound to another key, or terms
-    SOTTO_END_WRONG_PEER,    // who answered is not whom the link or contact says
-    SOTTO_END_SUITE,         // no common suite
-    SOTTO_END_PROTOCOL,      // the other side broke the protocol
-    SOTTO_END_WORDS,         // the user said the words differ
-    SOTTO_END_REKEY,         // could not be renewed in time
-    SOTTO_END_LOST,          // no sign of the other side for SOTTO_PEER_LOST_NS
-    SOTTO_END_TIMEOUT,       // the handshake did not finish in time
-    SOTTO_END_LIMIT,         // relay: too many attempts, try later
-    SOTTO_END_LINK,          // the relay cannot be reached
-    SOTTO_END_STORAGE,       // our book cannot be written: nothing was let in
-    SOTTO_END_GLARE,         // both dialled at once: the other of the two calls goes on
+    SOTTO_END_CANCELLED,   // caller gave up before the answer (missed call for the callee)
+    SOTTO_END_UNAVAILABLE, // number unknown, revoked, expired or used up: the relay does not say
+    SOTTO_END_OFFLINE,     // good number, but no device of theirs is connected
+    SOTTO_END_REFUSED,     // the owner's device refused us: bound to another key, or terms
+    SOTTO_END_WRONG_PEER,  // who answered is not whom the link or contact says
+    SOTTO_END_SUITE,       // no common suite
+    SOTTO_END_PROTOCOL,    // the other side broke the protocol
+    SOTTO_END_WORDS,       // the user said the words differ
+    SOTTO_END_REKEY,       // could not be renewed in time
+    SOTTO_END_LOST,        // no sign of the other side for SOTTO_PEER_LOST_NS
+    SOTTO_END_TIMEOUT,     // the handshake did not finish in time
+    SOTTO_END_LIMIT,       // relay: too many attempts, try later
+    SOTTO_END_LINK,        // the relay cannot be reached
+    SOTTO_END_STORAGE,     // our book cannot be written: nothing was let in
+    SOTTO_END_GLARE,       // both dialled at once: the other of the two calls goes on
     SOTTO_END_INTERNAL,
 };
 const char *sotto_end_text(enum sotto_end end); // one sentence for the user, with what to do
@@ -226,10 +226,10 @@ enum sotto_event_type {
     SOTTO_EVENT_NUMBER_LEAKED,  // token_hash, label, fingerprint of the stranger: tell the owner
     SOTTO_EVENT_NUMBER_CHANGED, // token_hash: calls left changed; the relay hears when none is left
     SOTTO_EVENT_EXCHANGE_MET,   // the other one is there
-    SOTTO_EVENT_EXCHANGE_WORDS, // read_aloud: two words for our user to say; choices: the user picks
-                                // the two words heard from the other person
-    SOTTO_EVENT_EXCHANGE_DONE,  // peer_link, fingerprint
-    SOTTO_EVENT_EXCHANGE_FAILED,// error: SOTTO_ETIMEOUT nobody came, SOTTO_EAUTH words differ, ...
+    SOTTO_EVENT_EXCHANGE_WORDS, // read_aloud: two words for our user to say; choices: the user
+                                // picks the two words heard from the other person
+    SOTTO_EVENT_EXCHANGE_DONE,   // peer_link, fingerprint
+    SOTTO_EVENT_EXCHANGE_FAILED, // error: SOTTO_ETIMEOUT nobody came, SOTTO_EAUTH words differ, ...
 };
 
 struct sotto_event {
@@ -270,13 +270,13 @@ struct sotto_call_info {
     bool incoming;
     enum sotto_call_state state;
     enum sotto_end end;
-    char label[SOTTO_NAME_MAX_BYTES + 1];      // our own label for them, never theirs
+    char label[SOTTO_NAME_MAX_BYTES + 1];       // our own label for them, never theirs
     uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES]; // of the number dialled
-    bool secure;     // both sides confirmed, and nothing since has put it in doubt
-    bool verified;   // secure, and the words were compared with this very identity
+    bool secure;   // both sides confirmed, and nothing since has put it in doubt
+    bool verified; // secure, and the words were compared with this very identity
     bool has_peer;
     struct sotto_fingerprint peer;
-    struct sotto_words words;                  // if secure
+    struct sotto_words words; // if secure
     bool held, peer_held, muted, reconnecting;
     // Monotonic times, 0 if it has not happened: for logs and benchmarks.
     sotto_ns started_ns, ringing_ns, accepted_ns, first_voice_ns, ended_ns;

@@ -7,7 +7,8 @@
 //                                        <------       flight: ServerHello .. Finished
 //   flight: Certificate .. Finished,
 //           PROOF(Ed25519 key, signature over the exporter, number MAC, commitment)
-//                                        ------>       CHECKING: peer proven; owner's policy decides
+//                                        ------>       CHECKING: peer proven; owner's policy
+//                                        decides
 //                                        <------       flight: PROOF(.., nonce)        (_confirm)
 //   CHECKING, then _confirm:
 //   flight: REVEAL(nonce)                ------>       CONFIRMED
@@ -24,7 +25,10 @@ extern "C" {
 
 struct sotto_session;
 
-enum sotto_role { SOTTO_CALLER = 0, SOTTO_CALLEE = 1 };
+enum sotto_role {
+    SOTTO_CALLER = 0,
+    SOTTO_CALLEE = 1
+};
 
 enum sotto_suite {
     SOTTO_SUITE_HYBRID = 0, // SecP384r1MLKEM1024
@@ -33,34 +37,35 @@ enum sotto_suite {
 
 enum sotto_session_state {
     SOTTO_SESSION_HANDSHAKE = 0,
-    SOTTO_SESSION_CHECKING = 1,  // the peer has proven its keys and the number; call _confirm
+    SOTTO_SESSION_CHECKING = 1,   // the peer has proven its keys and the number; call _confirm
     SOTTO_SESSION_CONFIRMING = 2, // we have confirmed; the peer has not yet
-    SOTTO_SESSION_CONFIRMED = 3, // both have: "secure" may be shown, keys may be exported
-    SOTTO_SESSION_FAILED = 4,    // see sotto_session_error; nothing more is read or written,
-                                 // except one last sealed alert by _write
+    SOTTO_SESSION_CONFIRMED = 3,  // both have: "secure" may be shown, keys may be exported
+    SOTTO_SESSION_FAILED = 4,     // see sotto_session_error; nothing more is read or written,
+                                  // except one last sealed alert by _write
 };
 
-#define SOTTO_FLIGHT_MAX_BYTES 16384       // one sealed flight
-#define SOTTO_SESSION_FLIGHTS_MAX 32       // before CONFIRMED
-#define SOTTO_SESSION_BYTES_MAX 65536      // read before CONFIRMED
-#define SOTTO_SESSION_TIMEOUT_NS (15 * SOTTO_NS_PER_S) // from _new to CONFIRMED, by default
-#define SOTTO_SESSION_TIMEOUT_MAX_NS (120 * SOTTO_NS_PER_S)
+#define SOTTO_FLIGHT_MAX_BYTES          16384                 // one sealed flight
+#define SOTTO_SESSION_FLIGHTS_MAX       32                    // before CONFIRMED
+#define SOTTO_SESSION_BYTES_MAX         65536                 // read before CONFIRMED
+#define SOTTO_SESSION_TIMEOUT_NS        (15 * SOTTO_NS_PER_S) // from _new to CONFIRMED, by default
+#define SOTTO_SESSION_TIMEOUT_MAX_NS    (120 * SOTTO_NS_PER_S)
 #define SOTTO_SESSION_MESSAGE_MAX_BYTES 4096
-#define SOTTO_SESSION_BINDING_BYTES 32
-#define SOTTO_SESSION_PURPOSE_MAX_BYTES 32 // without the NUL; at least 1
-#define SOTTO_SESSION_QUEUE_MAX_BYTES 65536 // sent but not yet taken by _write
+#define SOTTO_SESSION_BINDING_BYTES     32
+#define SOTTO_SESSION_PURPOSE_MAX_BYTES 32    // without the NUL; at least 1
+#define SOTTO_SESSION_QUEUE_MAX_BYTES   65536 // sent but not yet taken by _write
 
 struct sotto_session_config {
     enum sotto_role role;
     enum sotto_suite suite;
-    const struct sotto_identity *identity; // borrowed, outlives the session
-    const struct sotto_secret *secret;     // number's (or exchange code's) secret; copied
+    const struct sotto_identity *identity;    // borrowed, outlives the session
+    const struct sotto_secret *secret;        // number's (or exchange code's) secret; copied
     const struct sotto_fingerprint *expected; // NULL: not known yet (first use, exchange)
     // Bound into the proofs: what this session is for ("call", "rekey", "exchange"), and for a
     // re-key the binding of the session it replaces.
     const char *purpose;
     const uint8_t *previous_binding; // SOTTO_SESSION_BINDING_BYTES or NULL
-    // 0: SOTTO_SESSION_TIMEOUT_NS. A re-key whose flights travel in the padding of cells needs more.
+    // 0: SOTTO_SESSION_TIMEOUT_NS. A re-key whose flights travel in the padding of cells needs
+    // more.
     sotto_ns timeout_ns;
 };
 
@@ -106,8 +111,7 @@ bool sotto_session_peer(const struct sotto_session *s, struct sotto_fingerprint 
 
 // Only when CONFIRMED, otherwise SOTTO_ESTATE and out unchanged.
 int sotto_session_words(const struct sotto_session *s, struct sotto_words *out);
-int sotto_session_binding(const struct sotto_session *s,
-                          uint8_t out[SOTTO_SESSION_BINDING_BYTES]);
+int sotto_session_binding(const struct sotto_session *s, uint8_t out[SOTTO_SESSION_BINDING_BYTES]);
 // Base key of one direction for SFrame; sender is the role that seals with it. TLS exporter
 // (RFC 8446 §7.5) with the binding as context.
 #define SOTTO_MEDIA_KEY_BYTES 32
