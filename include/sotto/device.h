@@ -228,7 +228,7 @@ enum sotto_event_type {
     SOTTO_EVENT_EXCHANGE_MET,   // the other one is there
     SOTTO_EVENT_EXCHANGE_WORDS, // read_aloud: two words for our user to say; choices: the user
                                 // picks the two words heard from the other person
-    SOTTO_EVENT_EXCHANGE_DONE,   // peer_link, fingerprint
+    SOTTO_EVENT_EXCHANGE_DONE,  // peer_link, fingerprint
     SOTTO_EVENT_EXCHANGE_FAILED, // error: SOTTO_ETIMEOUT nobody came, SOTTO_EAUTH words differ, ...
 };
 
