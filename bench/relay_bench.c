@@ -111,7 +111,6 @@ static void bench_cells(void)
 
 static void bench_requests(void)
 {
-    static struct rig rig;
     rig_init(&rig, &(struct relay_limits){.dials_per_number_per_minute = 6000,
                                           .dials_per_address_per_minute = 60000,
                                           .logins_per_address_per_minute = 60000});

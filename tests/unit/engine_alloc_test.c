@@ -11,8 +11,7 @@ static void test_engine_itself(void **state)
 {
     (void)state;
     static struct rig_memory memory;
-    static struct rig rig; // for its outputs and store
-    rig_init(&rig, NULL);
+    rig_init(&rig, NULL); // for its outputs and store
     struct relay_config cfg = {.origin = RIG_ORIGIN, .store = relay_memory_store(rig.store)};
     rig_config_outputs(&rig, &cfg);
     int rc = SOTTO_ENOMEM;
@@ -51,7 +50,6 @@ static void scenario(struct rig *r, struct rig_call *before)
 static void test_requests(void **state)
 {
     (void)state;
-    static struct rig rig;
     size_t total = 1;
     for (size_t n = 1; n <= total; n++) {
         rig_init(&rig, NULL);

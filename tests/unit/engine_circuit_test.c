@@ -6,32 +6,16 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
 static struct rig_call call;
 
 static int setup(void **state)
 {
-    (void)state;
-    rig_init(&rig, NULL);
+    rig_setup(state);
     rig_line(&rig, 0);
     rig_number(&rig, 1, 0, 0, LINK_CALLS_UNLIMITED);
     struct rig_device *callee = rig_login(&rig, 1, 0, LINK_LOGIN_RING);
     call = rig_call(rig_open(&rig, 2), 6, callee, 1);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
-    return 0;
-}
-
-static struct relay_stats stats(void)
-{
-    struct relay_stats s;
-    relay_engine_stats(rig.engine, &s);
-    return s;
 }
 
 static int signal_on(struct rig_device *d, uint32_t circuit, const void *flight, size_t len)
@@ -78,7 +62,7 @@ static void test_signals_both_ways(void **state)
     m = rig_expect(call.caller, LINK_SIGNAL);
     assert_int_equal(m.circuit, call.caller_id);
     assert_int_equal(m.flight_len, 0);
-    assert_int_equal(stats().signals_forwarded, 2);
+    assert_int_equal(rig_stats(&rig).signals_forwarded, 2);
 }
 
 static void test_cells_both_ways(void **state)
@@ -86,8 +70,8 @@ static void test_cells_both_ways(void **state)
     (void)state;
     expect_cell(call.caller, call.caller_id, call.callee, call.callee_id, 0x11);
     expect_cell(call.callee, call.callee_id, call.caller, call.caller_id, 0x22);
-    assert_int_equal(stats().cells_forwarded, 2);
-    assert_int_equal(stats().cells_dropped, 0);
+    assert_int_equal(rig_stats(&rig).cells_forwarded, 2);
+    assert_int_equal(rig_stats(&rig).cells_dropped, 0);
 }
 
 static void test_strange_datagrams_are_dropped(void **state)
@@ -103,7 +87,7 @@ static void test_strange_datagrams_are_dropped(void **state)
     rig_send_cell(stranger, call.caller_id, 1);
     assert_int_equal(call.callee->datagrams, 0);
     assert_int_equal(call.caller->datagrams, 0);
-    assert_int_equal(stats().cells_dropped, LINK_DATAGRAM_BYTES + 1 + 3);
+    assert_int_equal(rig_stats(&rig).cells_dropped, LINK_DATAGRAM_BYTES + 1 + 3);
     assert_false(call.caller->closed);
 }
 
@@ -132,7 +116,7 @@ static void test_close_tells_the_other_and_no_reason(void **state)
         assert_int_equal(m.circuit, call.callee_id);
         assert_int_equal(m.code, LINK_CODE_NONE);
         assert_true(rig_quiet(call.caller));
-        assert_int_equal(stats().circuits, 0);
+        assert_int_equal(rig_stats(&rig).circuits, 0);
         // Crossing messages on the dead circuit are not an error.
         rig_send_cell(call.callee, call.callee_id, 1);
         assert_int_equal(signal_on(call.callee, call.callee_id, "x", 1), 0);
@@ -155,7 +139,7 @@ static void test_a_circuit_belongs_to_its_two_connections(void **state)
     rig_send(stranger, &(struct link_message){.type = LINK_CLOSE, .circuit = call.caller_id});
     assert_int_equal(signal_on(stranger, call.caller_id, "x", 1), 0);
     assert_true(rig_quiet(call.callee));
-    assert_int_equal(stats().circuits, 1);
+    assert_int_equal(rig_stats(&rig).circuits, 1);
 }
 
 static void test_number_of_flights_is_limited(void **state)
@@ -172,7 +156,7 @@ static void test_number_of_flights_is_limited(void **state)
     assert_int_equal(signal_on(call.callee, call.callee_id, "x", 1), 0);
     rig_expect_code(call.caller, LINK_CLOSE, LINK_CODE_LIMIT);
     rig_expect_code(call.callee, LINK_CLOSE, LINK_CODE_LIMIT);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_bytes_of_flights_are_limited(void **state)
@@ -203,11 +187,11 @@ static void test_silence_ends_a_circuit(void **state)
     signal_on(call.caller, call.caller_id, "x", 1);
     rig_expect(call.callee, LINK_SIGNAL);
     rig_pass(&rig, RELAY_RING_NS - 1);
-    assert_int_equal(stats().circuits, 1);
+    assert_int_equal(rig_stats(&rig).circuits, 1);
     rig_pass(&rig, 1);
     rig_expect_code(call.caller, LINK_CLOSE, LINK_CODE_LOST);
     rig_expect_code(call.callee, LINK_CLOSE, LINK_CODE_LOST);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_stop_closes_circuits(void **state)
@@ -216,7 +200,7 @@ static void test_stop_closes_circuits(void **state)
     relay_engine_stop(rig.engine, rig.now);
     rig_expect_code(call.caller, LINK_CLOSE, LINK_CODE_SHUTDOWN);
     rig_expect_code(call.callee, LINK_CLOSE, LINK_CODE_SHUTDOWN);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_relay_forgets_flights_and_cells(void **state)
@@ -249,7 +233,7 @@ static void test_resume_on_a_new_connection(void **state)
     rig_drop(call.caller);
     assert_true(rig_quiet(call.callee));
     rig_send_cell(call.callee, call.callee_id, 1); // lost
-    assert_int_equal(stats().cells_dropped, 1);
+    assert_int_equal(rig_stats(&rig).cells_dropped, 1);
     rig_pass(&rig, RELAY_CIRCUIT_GRACE_NS - 1);
     assert_true(rig_quiet(call.callee));
     struct rig_device *again = rig_open(&rig, 77); // from elsewhere: the ticket is what counts
@@ -258,7 +242,7 @@ static void test_resume_on_a_new_connection(void **state)
     expect_cell(again, 100, call.callee, call.callee_id, 0x33);
     expect_cell(call.callee, call.callee_id, again, 100, 0x44);
     rig_pass(&rig, RELAY_CIRCUIT_GRACE_NS);
-    assert_int_equal(stats().circuits, 1);
+    assert_int_equal(rig_stats(&rig).circuits, 1);
     // And once more, with the same ticket, while the callee changes too.
     rig_drop(again);
     rig_drop(call.callee);
@@ -268,7 +252,7 @@ static void test_resume_on_a_new_connection(void **state)
     assert_int_equal(resume(callee, 2, call.callee_ticket), 0);
     rig_expect(callee, LINK_OK);
     expect_cell(caller, 0, callee, 2, 0x55);
-    assert_int_equal(stats().resumes, 3);
+    assert_int_equal(rig_stats(&rig).resumes, 3);
 }
 
 static void test_resume_takes_over_a_living_connection(void **state)
@@ -308,7 +292,7 @@ static void test_both_lost(void **state)
     rig_pass(&rig, SOTTO_NS_PER_S);
     rig_drop(call.callee);
     rig_pass(&rig, RELAY_CIRCUIT_GRACE_NS - SOTTO_NS_PER_S); // the first one's time counts
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
     assert_true(relay_engine_expiry(rig.engine) == SOTTO_NEVER);
 }
 
@@ -364,7 +348,7 @@ static void test_signal_to_a_lost_side_ends_it(void **state)
     rig_drop(call.callee);
     signal_on(call.caller, call.caller_id, "x", 1);
     rig_expect_code(call.caller, LINK_CLOSE, LINK_CODE_LOST);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_dropped_line_takes_its_lost_side_along(void **state)
@@ -390,7 +374,7 @@ static void test_receiver_that_is_full_is_detached(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_signals_both_ways),
         T(test_cells_both_ways),

@@ -6,35 +6,12 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_init(&rig, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
-    return 0;
-}
-
-static struct relay_stats stats(void)
-{
-    struct relay_stats s;
-    relay_engine_stats(rig.engine, &s);
-    return s;
-}
-
 static void test_says_nothing_before_hello(void **state)
 {
     (void)state;
     struct rig_device *d = rig_open_silent(&rig, 1);
     assert_true(rig_quiet(d));
-    assert_int_equal(stats().conns, 1);
+    assert_int_equal(rig_stats(&rig).conns, 1);
     rig_send(d, &(struct link_message){.type = LINK_HELLO, .version = LINK_VERSION});
     struct link_message m = rig_expect(d, LINK_WELCOME);
     assert_int_equal(m.version, LINK_VERSION);
@@ -51,7 +28,7 @@ static void test_wrong_version(void **state)
     rig_expect_code(d, LINK_FAILED, LINK_CODE_VERSION);
     assert_true(d->closed);
     assert_int_equal(d->why, LINK_CODE_VERSION);
-    assert_int_equal(stats().conns, 0);
+    assert_int_equal(rig_stats(&rig).conns, 0);
 }
 
 static void test_hello_must_come_in_time(void **state)
@@ -86,7 +63,7 @@ static void test_nothing_else_may_come_first(void **state)
         free(d);
         rig.device_count--;
     }
-    assert_int_equal(stats().protocol_errors, 255);
+    assert_int_equal(rig_stats(&rig).protocol_errors, 255);
 }
 
 static void test_second_hello_is_an_error(void **state)
@@ -155,7 +132,7 @@ static void test_who_cannot_take_a_message_is_closed(void **state)
     d->full = true;
     assert_int_equal(rig_send(d, &(struct link_message){.type = LINK_PING}), SOTTO_ELIMIT);
     assert_int_equal(d->why, LINK_CODE_LIMIT);
-    assert_int_equal(stats().conns, 0);
+    assert_int_equal(rig_stats(&rig).conns, 0);
 }
 
 static void test_stopping(void **state)
@@ -202,7 +179,7 @@ static void test_connections_are_limited(void **state)
     assert_int_equal(relay_conn_open(rig.engine, &conns[0], NULL, address, rig.now), 0);
     for (size_t i = 0; i < RELAY_CONNS_MAX; i++)
         relay_conn_closed(rig.engine, conns[i], rig.now);
-    assert_int_equal(stats().conns, 0);
+    assert_int_equal(rig_stats(&rig).conns, 0);
     free(conns);
 }
 
@@ -217,7 +194,7 @@ static void test_configuration_is_checked(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_says_nothing_before_hello),
         T(test_wrong_version),

@@ -6,30 +6,14 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
 static struct rig_device *callee;
 
 static int setup(void **state)
 {
-    (void)state;
-    rig_init(&rig, NULL);
+    rig_setup(state);
     rig_line(&rig, 0);
     callee = rig_login(&rig, 1, 0, LINK_LOGIN_RING);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
-    return 0;
-}
-
-static struct relay_stats stats(void)
-{
-    struct relay_stats s;
-    relay_engine_stats(rig.engine, &s);
-    return s;
 }
 
 static void expect_refused(struct rig_device *caller, unsigned n, enum link_code code)
@@ -40,7 +24,7 @@ static void expect_refused(struct rig_device *caller, unsigned n, enum link_code
     assert_int_equal(m.code, code);
     assert_true(rig_quiet(caller));
     assert_true(rig_quiet(callee));
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 // Five reasons, one answer, and the same work in the store for each.
@@ -67,8 +51,8 @@ static void test_unusable_numbers_look_the_same(void **state)
     uint64_t before = relay_memory_calls(rig.store);
     expect_refused(rig_open(&rig, 8), 5, LINK_CODE_OFFLINE);
     assert_int_equal(relay_memory_calls(rig.store) - before, 1);
-    assert_int_equal(stats().dials_unavailable, 4);
-    assert_int_equal(stats().dials_offline, 1);
+    assert_int_equal(rig_stats(&rig).dials_unavailable, 4);
+    assert_int_equal(rig_stats(&rig).dials_offline, 1);
 }
 
 static void test_good_until_the_last_second(void **state)
@@ -79,7 +63,7 @@ static void test_good_until_the_last_second(void **state)
     assert_int_equal(call.callee_id % 2, 1);
     // Whether it was answered is not the relay's to know: it does not count the calls down.
     rig_call(rig_open(&rig, 2), 0, callee, 1);
-    assert_int_equal(stats().dials, 2);
+    assert_int_equal(rig_stats(&rig).dials, 2);
 }
 
 static void test_incoming_tells_hash_and_flight_only(void **state)
@@ -107,7 +91,7 @@ static void test_unknown_tokens_count_four_times(void **state)
     rig_pass(&rig, SOTTO_NS_PER_S); // one of 60 a minute came back
     expect_refused(caller, 9, LINK_CODE_UNAVAILABLE);
     expect_refused(caller, 9, LINK_CODE_LIMIT);
-    assert_int_equal(stats().dials_limited, 3);
+    assert_int_equal(rig_stats(&rig).dials_limited, 3);
 }
 
 static void test_good_numbers_count_once(void **state)
@@ -198,7 +182,7 @@ static void test_calling_oneself_needs_two_slots(void **state)
     rig_call(callee, 100, callee, 1);
     rig_drop(callee);
     rig_pass(&rig, RELAY_CIRCUIT_GRACE_NS);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_callee_that_cannot_take_it(void **state)
@@ -216,7 +200,7 @@ static void test_callee_that_cannot_take_it(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_unusable_numbers_look_the_same),
         T(test_good_until_the_last_second),

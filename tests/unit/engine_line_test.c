@@ -6,29 +6,13 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
 static const uint8_t invite[LINK_INVITE_BYTES] = "an invitation...";
 
 static int setup(void **state)
 {
-    (void)state;
-    rig_init(&rig, NULL);
+    rig_setup(state);
     assert_int_equal(relay_memory_invite_add(rig.store, invite, rig.now.unix_s + 100), 0);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
-    return 0;
-}
-
-static struct relay_stats stats(void)
-{
-    struct relay_stats s;
-    relay_engine_stats(rig.engine, &s);
-    return s;
 }
 
 static void expect_registered(struct rig_device *d, unsigned line, enum link_code code)
@@ -46,14 +30,14 @@ static void test_register_then_login(void **state)
     (void)state;
     struct rig_device *d = rig_open(&rig, 1);
     expect_registered(d, 0, LINK_CODE_NONE);
-    assert_int_equal(stats().registers, 1);
-    assert_int_equal(stats().lines_online, 0); // a line is there, nobody speaks for it yet
+    assert_int_equal(rig_stats(&rig).registers, 1);
+    assert_int_equal(rig_stats(&rig).lines_online, 0); // a line is there, nobody speaks for it yet
     struct link_message m = rig_login_message(d, 0, RIG_ORIGIN, LINK_LOGIN_RING);
     assert_int_equal(rig_send(d, &m), 0);
     assert_int_equal(rig_expect(d, LINK_OK).request, m.request);
-    assert_int_equal(stats().lines_online, 1);
+    assert_int_equal(rig_stats(&rig).lines_online, 1);
     rig_drop(d);
-    assert_int_equal(stats().lines_online, 0);
+    assert_int_equal(rig_stats(&rig).lines_online, 0);
 }
 
 static void test_register_again_after_a_crash(void **state)
@@ -156,8 +140,8 @@ static void test_login_denied(void **state)
     assert_true(rig_send(d, &m) < 0); // the third refusal is the last
     rig_expect_code(d, LINK_FAILED, LINK_CODE_NO_LINE);
     assert_int_equal(d->why, LINK_CODE_DENIED);
-    assert_int_equal(stats().logins_denied, 3);
-    assert_int_equal(stats().lines_online, 0);
+    assert_int_equal(rig_stats(&rig).logins_denied, 3);
+    assert_int_equal(rig_stats(&rig).lines_online, 0);
 }
 
 static void test_logins_are_limited_by_address(void **state)
@@ -233,7 +217,7 @@ static void test_same_login_again_replaces_nobody(void **state)
     assert_int_equal(rig_send(d, &m), 0);
     rig_expect(d, LINK_OK);
     assert_true(rig_quiet(d));
-    assert_int_equal(stats().lines_online, 1);
+    assert_int_equal(rig_stats(&rig).lines_online, 1);
 }
 
 static void test_one_connection_one_line(void **state)
@@ -289,7 +273,7 @@ static void test_operator_drops_a_line(void **state)
     assert_true(rig_quiet(caller));
     assert_true(rig_quiet(other));
     assert_false(other->closed);
-    assert_int_equal(stats().circuits, 1);
+    assert_int_equal(rig_stats(&rig).circuits, 1);
     relay_engine_drop_line(rig.engine, rig_line_id(2), rig.now); // not online: nothing happens
 }
 
@@ -394,7 +378,7 @@ static void test_number_storage_trouble(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_register_then_login),
         T(test_register_again_after_a_crash),

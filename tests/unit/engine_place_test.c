@@ -6,29 +6,7 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
 static const uint8_t place[LINK_PLACE_BYTES] = "the old oak";
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_init(&rig, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
-    return 0;
-}
-
-static struct relay_stats stats(void)
-{
-    struct relay_stats s;
-    relay_engine_stats(rig.engine, &s);
-    return s;
-}
 
 static int meet_at(struct rig_device *d, uint32_t circuit, const uint8_t *where)
 {
@@ -57,7 +35,7 @@ static void test_two_meet_a_third_does_not(void **state)
     meet_at(a, 4, place);
     assert_int_equal(rig_expect(a, LINK_TICKET).circuit, 4);
     rig_send_cell(a, 4, 1); // nobody is there yet
-    assert_int_equal(stats().cells_dropped, 1);
+    assert_int_equal(rig_stats(&rig).cells_dropped, 1);
     meet_at(b, 2, place);
     assert_int_equal(rig_expect(b, LINK_TICKET).circuit, 2);
     expect_met(b, 2, 0);
@@ -72,7 +50,7 @@ static void test_two_meet_a_third_does_not(void **state)
     rig_expect_code(b, LINK_CLOSE, LINK_CODE_NONE);
     meet_at(c, 0, place); // burned even after the two have parted
     rig_expect_code(c, LINK_CLOSE, LINK_CODE_BUSY_PLACE);
-    assert_int_equal(stats().meets, 1);
+    assert_int_equal(rig_stats(&rig).meets, 1);
 }
 
 static void test_burned_for_ten_minutes(void **state)
@@ -89,9 +67,9 @@ static void test_burned_for_ten_minutes(void **state)
     rig_expect(b, LINK_MET);
     rig_expect(b, LINK_CLOSE);
     rig_expect_code(b, LINK_CLOSE, LINK_CODE_BUSY_PLACE);
-    assert_int_equal(stats().places, 1);
+    assert_int_equal(rig_stats(&rig).places, 1);
     rig_pass(&rig, 1);
-    assert_int_equal(stats().places, 0);
+    assert_int_equal(rig_stats(&rig).places, 0);
     assert_true(relay_engine_expiry(rig.engine) == SOTTO_NEVER);
 }
 
@@ -105,8 +83,8 @@ static void test_waits_ten_minutes(void **state)
     assert_true(rig_quiet(a));
     rig_pass(&rig, 1);
     rig_expect_code(a, LINK_CLOSE, LINK_CODE_OFFLINE);
-    assert_int_equal(stats().places, 0);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).places, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_leaving_frees_the_place(void **state)
@@ -115,13 +93,13 @@ static void test_leaving_frees_the_place(void **state)
     struct rig_device *a = rig_open(&rig, 1), *b = rig_open(&rig, 2);
     meet_at(a, 0, place);
     rig_send(a, &(struct link_message){.type = LINK_CLOSE, .circuit = 0});
-    assert_int_equal(stats().places, 0);
+    assert_int_equal(rig_stats(&rig).places, 0);
     meet_at(b, 0, place); // is the first now
     rig_expect(b, LINK_TICKET);
     assert_true(rig_quiet(b));
     rig_drop(b);
     rig_pass(&rig, RELAY_CIRCUIT_GRACE_NS);
-    assert_int_equal(stats().places, 0);
+    assert_int_equal(rig_stats(&rig).places, 0);
 }
 
 static void test_waiting_survives_a_lost_connection(void **state)
@@ -185,9 +163,9 @@ static void test_met_circuit_needs_cells(void **state)
     rig_pass(&rig, 300 * SOTTO_NS_PER_S);
     meet_at(b, 0, place);
     rig_pass(&rig, RELAY_RING_NS - 1);
-    assert_int_equal(stats().circuits, 1);
+    assert_int_equal(rig_stats(&rig).circuits, 1);
     rig_pass(&rig, 1);
-    assert_int_equal(stats().circuits, 0);
+    assert_int_equal(rig_stats(&rig).circuits, 0);
 }
 
 static void test_limits(void **state)
@@ -220,7 +198,7 @@ static void test_limits(void **state)
         where[0] = (uint8_t)(140 + i);
         meet_at(c, 2 * i, where);
     }
-    assert_int_equal(stats().places, RELAY_PLACES_PER_ADDRESS_MAX);
+    assert_int_equal(rig_stats(&rig).places, RELAY_PLACES_PER_ADDRESS_MAX);
     rig_expect(c, LINK_TICKET);
     rig_expect(c, LINK_TICKET);
     rig_expect_code(c, LINK_CLOSE, LINK_CODE_LIMIT);
@@ -264,7 +242,7 @@ static void test_meeting_oneself(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_two_meet_a_third_does_not),
         T(test_burned_for_ten_minutes),

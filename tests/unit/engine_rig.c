@@ -195,6 +195,13 @@ void rig_pass(struct rig *r, sotto_ns ns)
     RIG_CHECK(relay_engine_expiry(r->engine) > r->now.mono_ns);
 }
 
+struct relay_stats rig_stats(const struct rig *r)
+{
+    struct relay_stats stats;
+    relay_engine_stats(r->engine, &stats);
+    return stats;
+}
+
 struct rig_device *rig_open_silent(struct rig *r, unsigned address)
 {
     RIG_CHECK(r->device_count < RIG_DEVICES_MAX);
@@ -455,4 +462,22 @@ struct rig_call rig_call(struct rig_device *caller, uint32_t id, struct rig_devi
     expect_ticket(callee, call.callee_id, call.callee_ticket);
     expect_ticket(caller, call.caller_id, call.caller_ticket);
     return call;
+}
+
+// ---- for a program that needs only one ----------------------------------------------------------
+
+struct rig rig;
+
+int rig_setup(void **state)
+{
+    (void)state;
+    rig_init(&rig, NULL);
+    return 0;
+}
+
+int rig_teardown(void **state)
+{
+    (void)state;
+    rig_deinit(&rig);
+    return 0;
 }

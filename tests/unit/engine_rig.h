@@ -74,6 +74,8 @@ void rig_deinit(struct rig *r);
 bool rig_stored(struct rig *r);
 void rig_pass(struct rig *r, sotto_ns ns); // time goes by, timers run
 
+struct relay_stats rig_stats(const struct rig *r);
+
 // The engine's tables agree with each other. Done after all that goes through the rig.
 void rig_check(struct rig *r);
 
@@ -117,5 +119,12 @@ struct rig_call {
 int rig_dial(struct rig_device *caller, uint32_t id, unsigned n);
 struct rig_call rig_call(struct rig_device *caller, uint32_t id, struct rig_device *callee,
                          unsigned n);
+
+// ---- for a program that needs only one
+
+// The rig; setup (with the default limits) and teardown of a test with it, for cmocka.
+extern struct rig rig;
+int rig_setup(void **state);
+int rig_teardown(void **state);
 
 #endif

@@ -6,22 +6,12 @@
 
 #include "engine_rig.h"
 
-static struct rig rig;
-
 static int setup(void **state)
 {
-    (void)state;
-    rig_init(&rig, NULL);
+    rig_setup(state);
     rig_line(&rig, 0);
     rig_line(&rig, 2);
     relay_memory_defer(rig.store, true);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_deinit(&rig);
     return 0;
 }
 
@@ -72,19 +62,16 @@ static void test_failure_comes_late_too(void **state)
 static void test_register(void **state)
 {
     (void)state;
-    struct relay_stats stats;
     const uint8_t invite[LINK_INVITE_BYTES] = {3};
     assert_int_equal(relay_memory_invite_add(rig.store, invite, 0), 0);
     struct rig_device *d = rig_open(&rig, 1);
     struct link_message m = rig_register_message(d, 1, RIG_ORIGIN, invite);
     rig_send(d, &m);
-    relay_engine_stats(rig.engine, &stats);
     assert_true(rig_quiet(d));
-    assert_int_equal(stats.registers, 0);
+    assert_int_equal(rig_stats(&rig).registers, 0);
     rig_stored(&rig);
     assert_int_equal(rig_expect(d, LINK_OK).request, m.request);
-    relay_engine_stats(rig.engine, &stats);
-    assert_int_equal(stats.registers, 1);
+    assert_int_equal(rig_stats(&rig).registers, 1);
 }
 
 static void test_connection_gone_meanwhile(void **state)
@@ -159,7 +146,7 @@ static void test_limit_for_all(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_answered_when_it_is_stored),
         T(test_failure_comes_late_too),
