@@ -2,18 +2,13 @@
 #include "store_codec.h"
 #include "store_impl.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
 struct row {
     uint8_t id[BOX_ID_BYTES];
     struct sotto_contact c;
-};
-
-struct list {
-    struct row *rows;
-    size_t count, cap, damaged;
 };
 
 static int put(struct store *s, const struct row *row)
@@ -27,28 +22,9 @@ static int put(struct store *s, const struct row *row)
     return error;
 }
 
-static int collect(const uint8_t id[BOX_ID_BYTES], const uint8_t *plain, size_t len, void *arg)
+static int decode(void *row, const uint8_t *plain, size_t len)
 {
-    struct list *list = arg;
-    if (list->count == list->cap) {
-        return SOTTO_ELIMIT;
-    }
-    struct row *row = &list->rows[list->count];
-    int error = codec_contact_decode(&row->c, plain, len);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    memcpy(row->id, id, BOX_ID_BYTES);
-    list->count++;
-    return SOTTO_OK;
-}
-
-static void list_free(struct list *list)
-{
-    if (list->rows != NULL) {
-        sotto_wipe(list->rows, list->cap * sizeof list->rows[0]);
-        free(list->rows);
-    }
+    return codec_contact_decode(&((struct row *)row)->c, plain, len);
 }
 
 static int by_label(const void *a, const void *b)
@@ -58,68 +34,59 @@ static int by_label(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->c.label, y->c.label);
 }
 
-static int load(struct store *s, struct list *list)
+static const struct box_rows contacts = {
+    .kind = BOX_CONTACT,
+    .row_bytes = sizeof(struct row),
+    .value_offset = offsetof(struct row, c),
+    .value_bytes = sizeof(struct sotto_contact),
+    .decode = decode,
+    .order = by_label,
+};
+
+static int load(struct store *s, struct box_list *list)
 {
-    *list = (struct list){.cap = STORE_CONTACTS_MAX + 1};
-    list->rows = calloc(list->cap, sizeof list->rows[0]);
-    if (list->rows == NULL) {
-        return SOTTO_ENOMEM;
-    }
-    struct box_scan scan = {.visit = collect, .arg = list};
-    int error = box_scan(s, BOX_CONTACT, &scan);
-    if (error != SOTTO_OK) {
-        list_free(list);
-        return error;
-    }
-    qsort(list->rows, list->count, sizeof list->rows[0], by_label);
-    list->damaged = scan.damaged;
-    return SOTTO_OK;
+    return box_list_load(s, &contacts, STORE_CONTACTS_MAX + 1, list);
 }
 
 int store_contacts(struct store *s, struct sotto_contact **out, size_t *count)
 {
-    struct list list;
+    struct box_list list;
     int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
-    struct sotto_contact *contacts = calloc(list.count + 1, sizeof *contacts);
-    if (contacts == NULL) {
-        list_free(&list);
-        return SOTTO_ENOMEM;
+    struct sotto_contact *values = box_list_values(&list, list.count);
+    if (values != NULL) {
+        *out = values;
+        *count = list.count;
     }
-    for (size_t i = 0; i < list.count; i++) {
-        contacts[i] = list.rows[i].c;
-    }
-    *out = contacts;
-    *count = list.count;
-    list_free(&list);
-    return SOTTO_OK;
+    box_list_free(&list);
+    return values != NULL ? SOTTO_OK : SOTTO_ENOMEM;
 }
 
 void store_contacts_free(struct sotto_contact *list, size_t count)
 {
-    if (list != NULL) {
-        sotto_wipe(list, count * sizeof *list);
-        free(list);
-    }
+    box_values_free(list, count * sizeof *list);
 }
 
-static struct row *find(const struct list *list, const struct sotto_fingerprint *fp)
+static struct row *find(const struct box_list *list, const struct sotto_fingerprint *fp)
 {
+    struct row *rows = list->rows;
     for (size_t i = 0; i < list->count; i++) {
-        if (sotto_fingerprint_equal(&list->rows[i].c.fingerprint, fp)) {
-            return &list->rows[i];
+        if (sotto_fingerprint_equal(&rows[i].c.fingerprint, fp)) {
+            return &rows[i];
         }
     }
     return NULL;
 }
 
 // Whether c's label and fingerprint are free, `self` (may be NULL) not counted.
-static bool is_free(const struct list *list, const struct sotto_contact *c, const struct row *self)
+static bool is_free(const struct box_list *list, const struct sotto_contact *c,
+                    const struct row *self)
 {
+    const struct row *rows = list->rows;
     for (size_t i = 0; i < list->count; i++) {
-        const struct row *row = &list->rows[i];
+        const struct row *row = &rows[i];
         if (row != self && (strcmp(row->c.label, c->label) == 0 ||
                             sotto_fingerprint_equal(&row->c.fingerprint, &c->fingerprint))) {
             return false;
@@ -128,7 +95,7 @@ static bool is_free(const struct list *list, const struct sotto_contact *c, cons
     return true;
 }
 
-static int add_to(struct store *s, const struct list *list, const struct sotto_contact *c)
+static int add_to(struct store *s, const struct box_list *list, const struct sotto_contact *c)
 {
     if (!is_free(list, c, NULL)) {
         return SOTTO_EEXIST;
@@ -145,11 +112,11 @@ static int add_to(struct store *s, const struct list *list, const struct sotto_c
 
 static int add_in(struct store *s, const struct sotto_contact *c)
 {
-    struct list list;
+    struct box_list list;
     int error = load(s, &list);
     if (error == SOTTO_OK) {
         error = add_to(s, &list, c);
-        list_free(&list);
+        box_list_free(&list);
     }
     return error;
 }
@@ -160,7 +127,7 @@ int store_contact_add(struct store *s, const struct sotto_contact *c)
     return error == SOTTO_OK ? store_end(s, add_in(s, c)) : error;
 }
 
-static int missing(const struct list *list)
+static int missing(const struct box_list *list)
 {
     return list->damaged > 0 ? SOTTO_EPARSE : SOTTO_ENOTFOUND;
 }
@@ -168,7 +135,7 @@ static int missing(const struct list *list)
 static int change_in(struct store *s, const struct sotto_fingerprint *fp,
                      int (*change)(struct sotto_contact *c, void *arg), void *arg)
 {
-    struct list list;
+    struct box_list list;
     int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
@@ -178,7 +145,7 @@ static int change_in(struct store *s, const struct sotto_fingerprint *fp,
     if (error == SOTTO_OK) {
         error = is_free(&list, &row->c, row) ? put(s, row) : SOTTO_EEXIST;
     }
-    list_free(&list);
+    box_list_free(&list);
     return error;
 }
 
@@ -191,14 +158,14 @@ int store_contact_change(struct store *s, const struct sotto_fingerprint *fp,
 
 static int remove_in(struct store *s, const struct sotto_fingerprint *fp)
 {
-    struct list list;
+    struct box_list list;
     int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
     const struct row *row = find(&list, fp);
     error = row != NULL ? box_remove(s, BOX_CONTACT, row->id) : missing(&list);
-    list_free(&list);
+    box_list_free(&list);
     return error;
 }
 
@@ -210,42 +177,16 @@ int store_contact_remove(struct store *s, const struct sotto_fingerprint *fp)
 
 // ---- for the device's book ---------------------------------------------------------------------
 
-struct wanted {
-    const struct sotto_fingerprint *fp;
-    struct row row;
-};
-
-static int match(const uint8_t id[BOX_ID_BYTES], const uint8_t *plain, size_t len, void *arg)
+static bool is_of(const void *row, const void *fp)
 {
-    struct wanted *wanted = arg;
-    int error = codec_contact_decode(&wanted->row.c, plain, len);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    memcpy(wanted->row.id, id, BOX_ID_BYTES);
-    return sotto_fingerprint_equal(&wanted->row.c.fingerprint, wanted->fp) ? 1 : 0;
-}
-
-static int scan_for(struct store *s, const struct sotto_fingerprint *fp, struct row *out)
-{
-    struct wanted wanted = {.fp = fp};
-    struct box_scan scan = {.visit = match, .arg = &wanted};
-    int result = box_scan(s, BOX_CONTACT, &scan);
-    if (result == 1) {
-        *out = wanted.row;
-        result = SOTTO_OK;
-    } else if (result == SOTTO_OK) {
-        result = scan.damaged > 0 ? SOTTO_EPARSE : SOTTO_ENOTFOUND;
-    }
-    sotto_wipe(&wanted, sizeof wanted);
-    return result;
+    return sotto_fingerprint_equal(&((const struct row *)row)->c.fingerprint, fp);
 }
 
 int store_contact_get(struct store *s, const struct sotto_fingerprint *fp,
                       struct sotto_contact *out)
 {
     struct row row;
-    int error = scan_for(s, fp, &row);
+    int error = box_find(s, &contacts, is_of, fp, &row);
     if (error == SOTTO_OK) {
         *out = row.c;
         sotto_wipe(&row, sizeof row);
@@ -257,7 +198,7 @@ int contact_set_verified(struct store *s, const struct sotto_fingerprint *fp, bo
                          int64_t now_unix_s)
 {
     struct row row;
-    int error = scan_for(s, fp, &row);
+    int error = box_find(s, &contacts, is_of, fp, &row);
     if (error != SOTTO_OK) {
         return error;
     }

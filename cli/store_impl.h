@@ -77,6 +77,34 @@ int box_scan(struct store *s, enum box_kind kind, struct box_scan *scan);
 int box_only(struct store *s, enum box_kind kind, uint8_t *out, size_t cap);
 int box_count(struct store *s, enum box_kind kind, size_t *out);
 
+// ---- rows: boxes of a kind, opened (store_list.c) ----------------------------------------------
+
+// A row is a struct of the kind's own file; it begins with the name of the box (BOX_ID_BYTES).
+struct box_rows {
+    enum box_kind kind;
+    size_t row_bytes;
+    size_t value_offset, value_bytes;                           // of what is in the box
+    int (*decode)(void *row, const uint8_t *plain, size_t len); // the value; 0 or an error
+    int (*order)(const void *a, const void *b);                 // of two rows, for qsort
+};
+
+struct box_list {
+    const struct box_rows *type;
+    void *rows;
+    size_t count, cap, damaged;
+};
+// All rows, in their order; more than `cap` are SOTTO_ELIMIT, so outside a transaction ask for one
+// more than there may be. SOTTO_ENOMEM, or what box_scan gives.
+int box_list_load(struct store *s, const struct box_rows *type, size_t cap, struct box_list *out);
+void box_list_free(struct box_list *list); // wiped
+// A copy of the first `count` values, for box_values_free. NULL: no memory.
+void *box_list_values(const struct box_list *list, size_t count);
+void box_values_free(void *values, size_t bytes); // wiped; NULL is allowed
+// The row that `is` says has that key; wiped on failure. SOTTO_ENOTFOUND, SOTTO_EPARSE (it may be
+// one that is damaged), or what box_scan gives.
+int box_find(struct store *s, const struct box_rows *type,
+             bool (*is)(const void *row, const void *key), const void *key, void *row);
+
 // ---- inside a transaction, for the book --------------------------------------------------------
 
 // Of numbers bound to that identity; counts them into *changed.

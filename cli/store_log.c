@@ -2,7 +2,7 @@
 #include "store_codec.h"
 #include "store_impl.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #define LOG_SLACK 128 // kept over STORE_LOG_MAX before the oldest are looked for and removed
@@ -12,25 +12,9 @@ struct row {
     struct store_log_entry e;
 };
 
-struct list {
-    struct row *rows;
-    size_t count, cap;
-};
-
-static int collect(const uint8_t id[BOX_ID_BYTES], const uint8_t *plain, size_t len, void *arg)
+static int decode(void *row, const uint8_t *plain, size_t len)
 {
-    struct list *list = arg;
-    if (list->count == list->cap) {
-        return SOTTO_ELIMIT;
-    }
-    struct row *row = &list->rows[list->count];
-    int error = codec_log_decode(&row->e, plain, len);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    memcpy(row->id, id, BOX_ID_BYTES);
-    list->count++;
-    return SOTTO_OK;
+    return codec_log_decode(&((struct row *)row)->e, plain, len);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -42,37 +26,23 @@ static int newest_first(const void *a, const void *b)
     return memcmp(x->id, y->id, BOX_ID_BYTES); // any order, but the same one each time
 }
 
-static void list_free(struct list *list)
-{
-    if (list->rows != NULL) {
-        sotto_wipe(list->rows, list->cap * sizeof list->rows[0]);
-        free(list->rows);
-    }
-}
+static const struct box_rows entries = {
+    .kind = BOX_LOG,
+    .row_bytes = sizeof(struct row),
+    .value_offset = offsetof(struct row, e),
+    .value_bytes = sizeof(struct store_log_entry),
+    .decode = decode,
+    .order = newest_first,
+};
 
-static int load(struct store *s, struct list *list)
+static int load(struct store *s, struct box_list *list)
 {
     size_t boxes;
     int error = box_count(s, BOX_LOG, &boxes);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    *list = (struct list){.cap = boxes + 1};
-    list->rows = calloc(list->cap, sizeof list->rows[0]);
-    if (list->rows == NULL) {
-        return SOTTO_ENOMEM;
-    }
-    struct box_scan scan = {.visit = collect, .arg = list};
-    error = box_scan(s, BOX_LOG, &scan);
-    if (error != SOTTO_OK) {
-        list_free(list);
-        return error;
-    }
-    qsort(list->rows, list->count, sizeof list->rows[0], newest_first);
-    return SOTTO_OK;
+    return error == SOTTO_OK ? box_list_load(s, &entries, boxes + 1, list) : error;
 }
 
-static int load_steady(struct store *s, struct list *list)
+static int load_steady(struct store *s, struct box_list *list)
 {
     // A read transaction, so that count and rows are of one moment.
     int error = store_db_exec(s, "BEGIN");
@@ -82,39 +52,31 @@ static int load_steady(struct store *s, struct list *list)
     int loaded = load(s, list);
     error = store_end(s, loaded);
     if (loaded == SOTTO_OK && error != SOTTO_OK) {
-        list_free(list);
+        box_list_free(list);
     }
     return error;
 }
 
 int store_log(struct store *s, size_t limit, struct store_log_entry **out, size_t *count)
 {
-    struct list list;
+    struct box_list list;
     int error = load_steady(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
     size_t n = limit > 0 && limit < list.count ? limit : list.count;
-    struct store_log_entry *entries = calloc(n + 1, sizeof *entries);
-    if (entries == NULL) {
-        list_free(&list);
-        return SOTTO_ENOMEM;
+    struct store_log_entry *values = box_list_values(&list, n);
+    if (values != NULL) {
+        *out = values;
+        *count = n;
     }
-    for (size_t i = 0; i < n; i++) {
-        entries[i] = list.rows[i].e;
-    }
-    *out = entries;
-    *count = n;
-    list_free(&list);
-    return SOTTO_OK;
+    box_list_free(&list);
+    return values != NULL ? SOTTO_OK : SOTTO_ENOMEM;
 }
 
 void store_log_free(struct store_log_entry *list, size_t count)
 {
-    if (list != NULL) {
-        sotto_wipe(list, count * sizeof *list);
-        free(list);
-    }
+    box_values_free(list, count * sizeof *list);
 }
 
 static int trim(struct store *s)
@@ -124,15 +86,16 @@ static int trim(struct store *s)
     if (error != SOTTO_OK || boxes <= STORE_LOG_MAX + LOG_SLACK) {
         return error;
     }
-    struct list list;
+    struct box_list list;
     error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
+    const struct row *rows = list.rows;
     for (size_t i = STORE_LOG_MAX; i < list.count && error == SOTTO_OK; i++) {
-        error = box_remove(s, BOX_LOG, list.rows[i].id);
+        error = box_remove(s, BOX_LOG, rows[i].id);
     }
-    list_free(&list);
+    box_list_free(&list);
     return error;
 }
 

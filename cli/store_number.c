@@ -2,7 +2,7 @@
 #include "store_codec.h"
 #include "store_impl.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 struct row {
@@ -23,25 +23,9 @@ static int put(struct store *s, const struct row *row)
 
 // ---- list --------------------------------------------------------------------------------------
 
-struct list {
-    struct row *rows;
-    size_t count, cap;
-};
-
-static int collect(const uint8_t id[BOX_ID_BYTES], const uint8_t *plain, size_t len, void *arg)
+static int decode(void *row, const uint8_t *plain, size_t len)
 {
-    struct list *list = arg;
-    if (list->count == list->cap) {
-        return SOTTO_ELIMIT;
-    }
-    struct row *row = &list->rows[list->count];
-    int error = codec_number_decode(&row->n, plain, len);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    memcpy(row->id, id, BOX_ID_BYTES);
-    list->count++;
-    return SOTTO_OK;
+    return codec_number_decode(&((struct row *)row)->n, plain, len);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -54,104 +38,54 @@ static int newest_first(const void *a, const void *b)
     return strcmp(x->n.number.label, y->n.number.label);
 }
 
-static void list_free(struct list *list)
-{
-    if (list->rows != NULL) {
-        sotto_wipe(list->rows, list->cap * sizeof list->rows[0]);
-        free(list->rows);
-    }
-}
+static const struct box_rows numbers = {
+    .kind = BOX_NUMBER,
+    .row_bytes = sizeof(struct row),
+    .value_offset = offsetof(struct row, n),
+    .value_bytes = sizeof(struct store_number),
+    .decode = decode,
+    .order = newest_first,
+};
 
-// All rows, newest first. Inside a transaction, or with one more than needed against others.
-static int load(struct store *s, struct list *list, size_t *damaged)
+static int load(struct store *s, struct box_list *list)
 {
-    *list = (struct list){.cap = STORE_NUMBERS_MAX + 1};
-    list->rows = calloc(list->cap, sizeof list->rows[0]);
-    if (list->rows == NULL) {
-        return SOTTO_ENOMEM;
-    }
-    struct box_scan scan = {.visit = collect, .arg = list};
-    int error = box_scan(s, BOX_NUMBER, &scan);
-    if (error != SOTTO_OK) {
-        list_free(list);
-        return error;
-    }
-    qsort(list->rows, list->count, sizeof list->rows[0], newest_first);
-    *damaged = scan.damaged;
-    return SOTTO_OK;
+    return box_list_load(s, &numbers, STORE_NUMBERS_MAX + 1, list);
 }
 
 int store_numbers(struct store *s, struct store_number **out, size_t *count)
 {
-    struct list list;
-    size_t damaged;
-    int error = load(s, &list, &damaged);
+    struct box_list list;
+    int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
-    struct store_number *numbers = calloc(list.count + 1, sizeof *numbers);
-    if (numbers == NULL) {
-        list_free(&list);
-        return SOTTO_ENOMEM;
+    struct store_number *values = box_list_values(&list, list.count);
+    if (values != NULL) {
+        *out = values;
+        *count = list.count;
     }
-    for (size_t i = 0; i < list.count; i++) {
-        numbers[i] = list.rows[i].n;
-    }
-    *out = numbers;
-    *count = list.count;
-    list_free(&list);
-    return SOTTO_OK;
+    box_list_free(&list);
+    return values != NULL ? SOTTO_OK : SOTTO_ENOMEM;
 }
 
 void store_numbers_free(struct store_number *list, size_t count)
 {
-    if (list != NULL) {
-        sotto_wipe(list, count * sizeof *list);
-        free(list);
-    }
+    box_values_free(list, count * sizeof *list);
 }
 
 // ---- one ---------------------------------------------------------------------------------------
 
-struct wanted {
-    const uint8_t *token_hash;
-    struct row row;
-};
-
-static int match(const uint8_t id[BOX_ID_BYTES], const uint8_t *plain, size_t len, void *arg)
+static bool has_hash(const void *row, const void *token_hash)
 {
-    struct wanted *wanted = arg;
-    int error = codec_number_decode(&wanted->row.n, plain, len);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    memcpy(wanted->row.id, id, BOX_ID_BYTES);
-    bool same =
-        memcmp(wanted->row.n.number.token_hash, wanted->token_hash, SOTTO_TOKEN_HASH_BYTES) == 0;
-    return same ? 1 : 0;
-}
-
-static int find(struct store *s, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES], struct row *out)
-{
-    struct wanted wanted = {.token_hash = token_hash};
-    struct box_scan scan = {.visit = match, .arg = &wanted};
-    int result = box_scan(s, BOX_NUMBER, &scan);
-    if (result == 1) {
-        *out = wanted.row;
-        result = SOTTO_OK;
-    } else if (result == SOTTO_OK) {
-        // If a box is damaged it may be this one: nothing is known, rather than "no such number".
-        result = scan.damaged > 0 ? SOTTO_EPARSE : SOTTO_ENOTFOUND;
-    }
-    sotto_wipe(&wanted, sizeof wanted);
-    return result;
+    const struct row *r = row;
+    return memcmp(r->n.number.token_hash, token_hash, SOTTO_TOKEN_HASH_BYTES) == 0;
 }
 
 int store_number_get(struct store *s, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES],
                      struct store_number *out)
 {
     struct row row;
-    int error = find(s, token_hash, &row);
+    int error = box_find(s, &numbers, has_hash, token_hash, &row);
     if (error == SOTTO_OK) {
         *out = row.n;
         sotto_wipe(&row, sizeof row);
@@ -163,7 +97,7 @@ static int change_in(struct store *s, const uint8_t *token_hash,
                      int (*change)(struct store_number *n, void *arg), void *arg)
 {
     struct row row;
-    int error = find(s, token_hash, &row);
+    int error = box_find(s, &numbers, has_hash, token_hash, &row);
     if (error != SOTTO_OK) {
         return error;
     }
@@ -202,24 +136,26 @@ int store_number_done(struct store *s, const uint8_t token_hash[SOTTO_TOKEN_HASH
 // ---- adding ------------------------------------------------------------------------------------
 
 // Makes room for one more by giving up the oldest revoked number that the relay has forgotten.
-static int make_room(struct store *s, const struct list *list)
+static int make_room(struct store *s, const struct box_list *list)
 {
     if (list->count < STORE_NUMBERS_MAX) {
         return SOTTO_OK;
     }
+    const struct row *rows = list->rows;
     for (size_t i = list->count; i-- > 0;) {
-        const struct store_number *n = &list->rows[i].n;
+        const struct store_number *n = &rows[i].n;
         if (n->number.state == SOTTO_NUMBER_REVOKED && n->pending == STORE_PENDING_NONE) {
-            return box_remove(s, BOX_NUMBER, list->rows[i].id);
+            return box_remove(s, BOX_NUMBER, rows[i].id);
         }
     }
     return SOTTO_ELIMIT;
 }
 
-static int check_free(const struct list *list, const struct sotto_number *n, int64_t now_unix_s)
+static int check_free(const struct box_list *list, const struct sotto_number *n, int64_t now_unix_s)
 {
+    const struct row *rows = list->rows;
     for (size_t i = 0; i < list->count; i++) {
-        const struct sotto_number *other = &list->rows[i].n.number;
+        const struct sotto_number *other = &rows[i].n.number;
         bool same_token = memcmp(other->token_hash, n->token_hash, sizeof n->token_hash) == 0;
         bool same_label = strcmp(other->label, n->label) == 0 &&
                           sotto_number_check(other, now_unix_s) == SOTTO_OK;
@@ -232,9 +168,8 @@ static int check_free(const struct list *list, const struct sotto_number *n, int
 
 static int add_in(struct store *s, const struct store_number *n, int64_t now_unix_s)
 {
-    struct list list;
-    size_t damaged;
-    int error = load(s, &list, &damaged);
+    struct box_list list;
+    int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
@@ -242,7 +177,7 @@ static int add_in(struct store *s, const struct store_number *n, int64_t now_uni
     if (error == SOTTO_OK) {
         error = make_room(s, &list);
     }
-    list_free(&list);
+    box_list_free(&list);
     if (error != SOTTO_OK) {
         return error;
     }
@@ -264,20 +199,20 @@ int store_number_add(struct store *s, const struct store_number *n, int64_t now_
 int numbers_set_verified(struct store *s, const struct sotto_fingerprint *fp, bool verified,
                          size_t *changed)
 {
-    struct list list;
-    size_t damaged;
-    int error = load(s, &list, &damaged);
+    struct box_list list;
+    int error = load(s, &list);
     if (error != SOTTO_OK) {
         return error;
     }
+    struct row *rows = list.rows;
     for (size_t i = 0; i < list.count && error == SOTTO_OK; i++) {
-        struct sotto_number *n = &list.rows[i].n.number;
+        struct sotto_number *n = &rows[i].n.number;
         if (n->state == SOTTO_NUMBER_BOUND && sotto_fingerprint_equal(&n->bound, fp)) {
             n->verified = verified;
-            error = put(s, &list.rows[i]);
+            error = put(s, &rows[i]);
             ++*changed;
         }
     }
-    list_free(&list);
+    box_list_free(&list);
     return error;
 }
