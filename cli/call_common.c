@@ -132,7 +132,7 @@ enum cli_exit call_run(struct desk *d, const struct target *target)
     return code;
 }
 
-int call_open_line(struct cli *cli, struct store **store, int *lock)
+static int open_line(struct cli *cli, struct store **store, int *lock)
 {
     struct store *s;
     cli->out.json_lines = true;
@@ -161,4 +161,34 @@ int call_open_line(struct cli *cli, struct store **store, int *lock)
     }
     *store = s;
     return CLI_OK;
+}
+
+static enum cli_exit show(struct desk *d, bool full_screen)
+{
+    struct screen *screen = NULL;
+    if (full_screen && screen_possible(&d->cli->out) && screen_new(&screen, d) == 0) {
+        enum cli_exit code = desk_run(d);
+        screen_free(screen);
+        return code;
+    }
+    return call_run(d, NULL);
+}
+
+int call_listen(struct cli *cli, const struct desk_options *options, bool full_screen)
+{
+    struct store *s;
+    int lock;
+    int code = open_line(cli, &s, &lock);
+    if (code != CLI_OK) {
+        return code;
+    }
+    struct desk *desk;
+    enum cli_exit exit_code;
+    if (desk_new(&desk, cli, s, options, &exit_code)) {
+        exit_code = show(desk, full_screen);
+        desk_free(desk);
+    }
+    line_lock_release(lock);
+    store_close(s);
+    return (int)exit_code;
 }

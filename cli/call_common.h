@@ -19,8 +19,8 @@ const char *call_sound_or_device(const char *spec);
 // Runs the desk with plain lines and, on a terminal, keys; dials `target` first if it is not NULL.
 // The exit code.
 enum cli_exit call_run(struct desk *d, const struct target *target);
-// Opens the store for a command that is rung, and takes the line's lock: CLI_OK, or it has been
-// said why not.
-int call_open_line(struct cli *cli, struct store **store, int *lock);
+// A command that is rung: opens the store, takes the line's lock, and runs a desk, on the full
+// screen if that is wanted and possible, else as call_run does. The exit code; all has been said.
+int call_listen(struct cli *cli, const struct desk_options *options, bool full_screen);
 
 #endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call_common.h"
 #include "commands.h"
-#include "desk.h"
-#include "line_lock.h"
 
 #include <stddef.h>
 
@@ -26,12 +24,6 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct echo_options *o = values;
-    struct store *s;
-    int lock;
-    int code = call_open_line(cli, &s, &lock);
-    if (code != CLI_OK) {
-        return code;
-    }
     const struct desk_options desk_options = {
         .ring = true,
         .accept = true,
@@ -40,15 +32,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .statistics = o->statistics,
         .run_max_s = o->max_seconds,
     };
-    struct desk *desk;
-    enum cli_exit exit_code;
-    if (desk_new(&desk, cli, s, &desk_options, &exit_code)) {
-        exit_code = call_run(desk, NULL);
-        desk_free(desk);
-    }
-    line_lock_release(lock);
-    store_close(s);
-    return (int)exit_code;
+    return call_listen(cli, &desk_options, false);
 }
 
 const struct command cmd_echo = {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call_common.h"
 #include "commands.h"
-#include "desk.h"
-#include "line_lock.h"
-#include "screen.h"
 
 #include <stddef.h>
 
@@ -40,28 +37,11 @@ static const struct option_spec options[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 
-static enum cli_exit show(struct desk *desk, bool plain)
-{
-    struct screen *screen = NULL;
-    if (!plain && screen_possible(&desk->cli->out) && screen_new(&screen, desk) == 0) {
-        enum cli_exit code = desk_run(desk);
-        screen_free(screen);
-        return code;
-    }
-    return call_run(desk, NULL);
-}
-
 static int run(struct cli *cli, const void *values, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct listen_options *o = values;
-    struct store *s;
-    int lock;
-    int code = call_open_line(cli, &s, &lock);
-    if (code != CLI_OK) {
-        return code;
-    }
     const struct desk_options desk_options = {
         .ring = true,
         .accept = o->accept || o->accept_after > 0,
@@ -75,15 +55,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .mic = call_sound_or_device(o->sound.mic),
         .speaker = call_sound_or_device(o->sound.speaker),
     };
-    struct desk *desk;
-    enum cli_exit exit_code;
-    if (desk_new(&desk, cli, s, &desk_options, &exit_code)) {
-        exit_code = show(desk, o->plain);
-        desk_free(desk);
-    }
-    line_lock_release(lock);
-    store_close(s);
-    return (int)exit_code;
+    return call_listen(cli, &desk_options, !o->plain);
 }
 
 const struct command cmd_listen = {
