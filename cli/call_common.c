@@ -177,7 +177,7 @@ static enum cli_exit show(struct desk *d, bool full_screen)
 int call_listen(struct cli *cli, const struct desk_options *options, bool full_screen)
 {
     struct store *s;
-    int lock;
+    int lock = -1;
     int code = open_line(cli, &s, &lock);
     if (code != CLI_OK) {
         return code;
