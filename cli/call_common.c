@@ -41,7 +41,7 @@ static void status_text(const struct desk *d, const struct sotto_call_info *info
         snprintf(out, STATUS_BYTES, "%s", desk_keys(d));
         return;
     }
-    output_duration((runner_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
+    output_duration((clock_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
     snprintf(out, STATUS_BYTES, "%s%s%s%s  %s  %.0f ms   %s", duration,
              info->held ? "  on hold" : "", info->peer_held ? "  held by them" : "",
              info->muted ? "  muted" : "", desk_quality(d, info), (double)info->stats.rtt_ns / 1e6,
@@ -64,7 +64,7 @@ static void status_draw(void *user)
     struct status *s = user;
     struct sotto_call_info info;
     char text[STATUS_BYTES];
-    sotto_ns now = runner_now().mono_ns;
+    sotto_ns now = clock_now().mono_ns;
     status_ring(s, now);
     if (!s->possible || now - s->drawn_ns < STATUS_EVERY_NS) {
         return;

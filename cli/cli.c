@@ -8,7 +8,6 @@
 
 #include <stdalign.h>
 #include <string.h>
-#include <time.h>
 
 const struct option_spec cli_common_options[] = {
     {"store", 0, OPTION_DIR, offsetof(struct cli_common, store_dir), "DIR",
@@ -304,17 +303,6 @@ int cli_main(int argc, char **argv)
 }
 
 // ---- what commands share -----------------------------------------------------------------------
-
-struct sotto_now cli_now(void)
-{
-    struct timespec mono, wall;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return (struct sotto_now){
-        .mono_ns = (sotto_ns)mono.tv_sec * SOTTO_NS_PER_S + (sotto_ns)mono.tv_nsec,
-        .unix_s = wall.tv_sec,
-    };
-}
 
 int cli_store_dir(struct cli *cli, char out[CLI_PATH_BYTES])
 {

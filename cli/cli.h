@@ -3,6 +3,7 @@
 #ifndef SOTTO_CLI_CLI_H
 #define SOTTO_CLI_CLI_H
 
+#include "clock.h"
 #include "options.h"
 #include "output.h"
 
@@ -65,8 +66,5 @@ int cli_store_dir(struct cli *cli, char out[CLI_PATH_BYTES]);
 // Asks a yes/no question on the terminal. CLI_OK for yes; CLI_FAILED for no; CLI_USAGE if there is
 // nobody to ask (said: which option answers it).
 int cli_confirm(struct cli *cli, const char *question, const char *option);
-
-// Both clocks, now.
-struct sotto_now cli_now(void);
 
 #endif

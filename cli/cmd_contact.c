@@ -86,7 +86,7 @@ static int check_link(struct cli *cli, const struct store *s, const struct sotto
         return output_fail(&cli->out, CLI_REFUSED, "Give it to the person whom you made it for.",
                            "this is a number of your own");
     }
-    if (l->expires_unix_s != 0 && l->expires_unix_s <= cli_now().unix_s) {
+    if (l->expires_unix_s != 0 && l->expires_unix_s <= clock_now().unix_s) {
         char when[OUTPUT_TIME_BYTES];
         return output_fail(&cli->out, CLI_REFUSED,
                            "Ask for a new one. If it should still be good, look at your clock: "
@@ -116,7 +116,7 @@ static int add_new(struct store *s, const struct sotto_number_link *l, const cha
 {
     struct sotto_contact c = {.fingerprint = l->callee, .has_link = true, .link = *l};
     snprintf(c.label, sizeof c.label, "%s", label);
-    c.created_unix_s = cli_now().unix_s;
+    c.created_unix_s = clock_now().unix_s;
     int error = store_contact_add(s, &c);
     sotto_wipe(&c, sizeof c);
     return error;
@@ -164,7 +164,7 @@ static int keep_link(struct cli *cli, struct store *s, const struct sotto_number
     output_say(&cli->out, fresh ? "Added.\n"
                                 : "You know them already; the number is the new "
                                   "one.\n");
-    say_contact(cli, &c, cli_now().unix_s);
+    say_contact(cli, &c, clock_now().unix_s);
     output_json(&cli->out, contact_json(&c));
     sotto_wipe(&c, sizeof c);
     return CLI_OK;
@@ -242,7 +242,7 @@ static void say_list(struct cli *cli, const struct sotto_contact *list, size_t c
         size_t used = output_columns(list[i].label);
         columns = used > columns ? used : columns;
     }
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     for (size_t i = 0; i < count; i++) {
         char fp[SOTTO_FINGERPRINT_TEXT_BYTES];
         sotto_fingerprint_text(&list[i].fingerprint, fp);
@@ -310,7 +310,7 @@ static int show(struct cli *cli, struct store *s, struct sotto_contact *c, const
 {
     (void)s;
     (void)argument;
-    say_contact(cli, c, cli_now().unix_s);
+    say_contact(cli, c, clock_now().unix_s);
     output_json(&cli->out, contact_json(c));
     return CLI_OK;
 }

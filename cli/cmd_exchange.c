@@ -122,10 +122,10 @@ static void pick(struct exchange *x, const char *text)
     x->waits_for_pick = false;
     x->picked = true;
     if (choice < SOTTO_EXCHANGE_CHOICES) {
-        sotto_device_exchange_pick(runner_device(x->runner), choice, runner_now());
+        sotto_device_exchange_pick(runner_device(x->runner), choice, clock_now());
     } else {
         // The other side must not go on alone.
-        sotto_device_exchange_cancel(runner_device(x->runner), runner_now());
+        sotto_device_exchange_cancel(runner_device(x->runner), clock_now());
         x->failed = true;
         x->error = SOTTO_EAUTH;
     }
@@ -185,7 +185,7 @@ static void show_words(struct exchange *x, const struct sotto_event *ev)
 static void on_event(const struct sotto_event *ev, void *user)
 {
     struct exchange *x = user;
-    if (x->publisher != NULL && publisher_event(x->publisher, ev, runner_now())) {
+    if (x->publisher != NULL && publisher_event(x->publisher, ev, clock_now())) {
         return;
     }
     switch (ev->type) {
@@ -283,7 +283,7 @@ static void say_code(const struct exchange *x, bool made_here)
 
 static int publish(struct exchange *x)
 {
-    int err = publisher_start(x->publisher, runner_now());
+    int err = publisher_start(x->publisher, clock_now());
     runner_wake(x->runner);
     if (err == 0) {
         err = runner_until(x->runner, idle, x, PUBLISH_MS);
@@ -300,8 +300,8 @@ static int finish(struct exchange *x)
         snprintf(x->label, sizeof(x->label), "%s",
                  sotto_name_check(x->theirs.name) == 0 ? x->theirs.name : x->code);
     }
-    int err = exchange_book_write(x->store, x->label, &x->ours, &x->theirs, &x->peer,
-                                  runner_now().unix_s);
+    int err =
+        exchange_book_write(x->store, x->label, &x->ours, &x->theirs, &x->peer, clock_now().unix_s);
     if (err != 0) {
         return output_fail_error(o, err, "the numbers were swapped, but not written down here");
     }
@@ -324,7 +324,7 @@ static int finish(struct exchange *x)
 static int meet(struct exchange *x, bool made_here)
 {
     int err = sotto_device_exchange(runner_device(x->runner), &x->place, x->code, &x->ours.link,
-                                    runner_now());
+                                    clock_now());
     if (err == SOTTO_EPARSE) {
         return output_fail(out_of(x), CLI_USAGE, "It looks like this: 7-harbor-velvet",
                            "\"%s\" is not a code", x->code);
@@ -411,7 +411,7 @@ static int swap_numbers(struct exchange *x, const char *code)
         return result;
     }
     const struct exchange_terms terms = {.expires_s = x->opt->expires_s, .calls = x->opt->calls};
-    int err = exchange_book_mint(&x->ours, x->store, &terms, runner_now().unix_s);
+    int err = exchange_book_mint(&x->ours, x->store, &terms, clock_now().unix_s);
     err = err != 0 ? err : open_runner(x);
     if (err != 0) {
         return output_fail_error(out_of(x), err, "exchange");

@@ -64,7 +64,7 @@ static int ask_invite(struct cli *cli, struct store_profile *p)
 static int take_profile(struct cli *cli, const struct init_options *opt, const char *invite,
                         struct store_profile *p)
 {
-    *p = (struct store_profile){.created_unix_s = cli_now().unix_s};
+    *p = (struct store_profile){.created_unix_s = clock_now().unix_s};
     if (opt->name != NULL) {
         if (sotto_name_check(opt->name) != SOTTO_OK) {
             return output_fail(&cli->out, CLI_USAGE, NULL,

@@ -89,7 +89,7 @@ static const struct option_spec new_table[] = {
 static int make_number(struct cli *cli, struct store *s, const struct new_options *opt,
                        const char *label, struct store_number *n)
 {
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     *n = (struct store_number){.pending = STORE_PENDING_PUBLISH};
     int error = sotto_number_init(&n->number, label, now, sotto_env_default());
     if (error == SOTTO_EINVAL) {
@@ -130,7 +130,7 @@ static int new_in(struct cli *cli, struct store *s, const struct new_options *op
     }
     code = publish_and_link(cli, s, &n, link);
     if (code == CLI_OK) {
-        int64_t now = cli_now().unix_s;
+        int64_t now = clock_now().unix_s;
         output_say(&cli->out, "A new number.\n");
         number_say_terms(cli, &n.number, now);
         say_link(cli, link, !opt->no_qr && cli->out.terminal, label);
@@ -193,7 +193,7 @@ static int run_list(struct cli *cli, const void *options, int argc, char **argv)
     size_t count;
     int error = store_numbers(s, &list, &count);
     if (error == SOTTO_OK) {
-        int64_t now = cli_now().unix_s;
+        int64_t now = clock_now().unix_s;
         say_list(cli, list, count, now);
         output_json(&cli->out, list_json(list, count, now));
         store_numbers_free(list, count);
@@ -240,7 +240,7 @@ static const struct option_spec show_table[] = {
 static int show(struct cli *cli, struct store *s, struct store_number *n, const void *options)
 {
     const struct show_options *opt = options;
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     bool usable = sotto_number_check(&n->number, now) == SOTTO_OK;
     bool with_link = usable && (opt->link || opt->qr || n->number.state == SOTTO_NUMBER_FRESH);
     char link[SOTTO_LINK_MAX_BYTES] = "";
@@ -303,7 +303,7 @@ static int revoke_number(struct cli *cli, struct store *s, struct store_number *
                     "The relay could not be told yet (%s); it will be when it is reached.\n",
                     visit.why);
     }
-    output_json(&cli->out, number_json(n, NULL, cli_now().unix_s));
+    output_json(&cli->out, number_json(n, NULL, clock_now().unix_s));
     return CLI_OK;
 }
 
@@ -387,7 +387,7 @@ static int rebind(struct cli *cli, struct store *s, struct store_number *n, cons
                "%s's number binds to whoever calls with it first. Compare the words in "
                "that call.\n",
                m->label);
-    output_json(&cli->out, number_json(n, NULL, cli_now().unix_s));
+    output_json(&cli->out, number_json(n, NULL, clock_now().unix_s));
     return CLI_OK;
 }
 
@@ -414,7 +414,7 @@ static bool label_taken(struct store *s, const struct store_number *self, const 
         return false; // the write that follows will say what is wrong
     }
     bool taken = false;
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     for (size_t i = 0; i < count; i++) {
         const struct sotto_number *m = &list[i].number;
         bool other = memcmp(m->token_hash, self->number.token_hash, sizeof m->token_hash) != 0;
@@ -441,7 +441,7 @@ static int relabel(struct cli *cli, struct store *s, struct store_number *n, con
         return output_fail_error(&cli->out, error, "the number");
     }
     output_say(&cli->out, "It is %s's number now.\n", n->number.label);
-    output_json(&cli->out, number_json(n, NULL, cli_now().unix_s));
+    output_json(&cli->out, number_json(n, NULL, clock_now().unix_s));
     return CLI_OK;
 }
 

@@ -36,7 +36,7 @@ static int count_all(struct store *s, struct counts *out)
     if (error != SOTTO_OK) {
         return error;
     }
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     for (size_t i = 0; i < count; i++) {
         enum number_condition c = number_condition(&numbers[i].number, now);
         out->fresh += c == CONDITION_FRESH;

@@ -84,7 +84,7 @@ static struct desk_call *note_new(struct desk *d, uint32_t call)
     for (size_t i = 0; place == NULL && i < SOTTO_CALLS_MAX; i++) {
         if (d->calls[i].id == 0 || d->calls[i].logged) {
             place = &d->calls[i];
-            *place = (struct desk_call){.id = call, .started_unix_s = runner_now().unix_s};
+            *place = (struct desk_call){.id = call, .started_unix_s = clock_now().unix_s};
         }
     }
     return place;
@@ -191,7 +191,7 @@ static void load_recent(struct desk *d)
 
 bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev)
 {
-    int64_t since = runner_now().unix_s - DESK_LEAK_QUIET_S;
+    int64_t since = clock_now().unix_s - DESK_LEAK_QUIET_S;
     for (size_t i = 0; i < d->recent_count; i++) {
         const struct store_log_entry *e = &d->recent[i];
         if (e->kind == STORE_LOG_LEAK && e->started_unix_s > since &&
@@ -208,7 +208,7 @@ static void log_number(struct desk *d, const struct sotto_event *ev, enum store_
         .kind = kind,
         .incoming = true,
         .has_peer = true,
-        .started_unix_s = runner_now().unix_s,
+        .started_unix_s = clock_now().unix_s,
         .peer = ev->fingerprint,
     };
     snprintf(e.label, sizeof(e.label), "%s", ev->label);
@@ -224,7 +224,7 @@ static void on_active(struct desk *d, struct desk_call *c)
     if (c->active_ns != 0) {
         return;
     }
-    c->active_ns = runner_now().mono_ns;
+    c->active_ns = clock_now().mono_ns;
     getrusage(RUSAGE_SELF, &c->usage);
     runner_lateness(d->runner, &c->late);
 }
@@ -272,7 +272,7 @@ static void on_line(struct desk *d, enum desk_line line)
 {
     d->line = line;
     if (line == DESK_LINE_READY) {
-        publisher_start(d->publisher, runner_now());
+        publisher_start(d->publisher, clock_now());
     }
 }
 
@@ -309,7 +309,7 @@ static void act_on(struct desk *d, const struct sotto_event *ev)
         break;
     case SOTTO_EVENT_CALL_INCOMING:
         if (d->opt.accept && d->opt.accept_after_s == 0) {
-            sotto_device_accept(device(d), ev->call, runner_now());
+            sotto_device_accept(device(d), ev->call, clock_now());
         }
         break;
     case SOTTO_EVENT_LINE_READY:
@@ -343,7 +343,7 @@ static bool about_line(const struct sotto_event *ev)
 static void on_event(const struct sotto_event *ev, void *user)
 {
     struct desk *d = user;
-    if (publisher_event(d->publisher, ev, runner_now())) {
+    if (publisher_event(d->publisher, ev, clock_now())) {
         return;
     }
     if (d->cli->out.json) {
@@ -424,8 +424,8 @@ static void check_call_limit(struct desk *d)
     for (size_t i = 0; d->opt.call_max_s > 0 && i < SOTTO_CALLS_MAX; i++) {
         struct desk_call *c = &d->calls[i];
         sotto_ns limit = c->active_ns + d->opt.call_max_s * SOTTO_NS_PER_S;
-        if (c->id != 0 && !c->logged && c->active_ns != 0 && runner_now().mono_ns >= limit) {
-            sotto_device_hangup(device(d), c->id, runner_now());
+        if (c->id != 0 && !c->logged && c->active_ns != 0 && clock_now().mono_ns >= limit) {
+            sotto_device_hangup(device(d), c->id, clock_now());
         }
     }
 }
@@ -435,8 +435,8 @@ static void accept_rung(struct desk *d)
 {
     struct sotto_call_info info;
     if (d->opt.accept && d->opt.accept_after_s > 0 && desk_ringing(d, &info) &&
-        runner_now().mono_ns - info.ringing_ns >= d->opt.accept_after_s * SOTTO_NS_PER_S) {
-        sotto_device_accept(device(d), info.call, runner_now());
+        clock_now().mono_ns - info.ringing_ns >= d->opt.accept_after_s * SOTTO_NS_PER_S) {
+        sotto_device_accept(device(d), info.call, clock_now());
         runner_wake(d->runner);
     }
 }
@@ -449,7 +449,7 @@ static void on_second(uv_timer_t *timer)
     check_call_limit(d);
     // Another process may have made or revoked a number.
     if (store_changed(d->store)) {
-        publisher_start(d->publisher, runner_now());
+        publisher_start(d->publisher, clock_now());
         load_recent(d);
     }
     changed(d);
@@ -550,7 +550,7 @@ void desk_quit(struct desk *d)
 
 int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *label)
 {
-    int err = sotto_device_dial(device(d), link, label, runner_now(), &d->dialled);
+    int err = sotto_device_dial(device(d), link, label, clock_now(), &d->dialled);
     if (err == 0) {
         desk_progress(d, MARK_INFO, "Calling \"%s\"", label);
         runner_wake(d->runner);
@@ -605,7 +605,7 @@ static bool compare_words(struct desk *d, const struct sotto_call_info *info, bo
         return false;
     }
     c->asking = false;
-    return sotto_device_words_compared(device(d), info->call, match, runner_now()) == 0;
+    return sotto_device_words_compared(device(d), info->call, match, clock_now()) == 0;
 }
 
 static bool ask_words(struct desk *d, const struct sotto_call_info *info)
@@ -627,7 +627,7 @@ static bool ask_words(struct desk *d, const struct sotto_call_info *info)
 
 static bool key_in_call(struct desk *d, const struct sotto_call_info *info, int key)
 {
-    struct sotto_now now = runner_now();
+    struct sotto_now now = clock_now();
     switch (key) {
     case 'm':
         return sotto_device_mute(device(d), info->call, !info->muted, now) == 0;
@@ -650,14 +650,14 @@ bool desk_key(struct desk *d, int key)
     struct sotto_call_info info;
     bool done = false;
     if ((key == 'a' || key == 'd') && desk_ringing(d, &info)) {
-        done = key == 'a' ? sotto_device_accept(device(d), info.call, runner_now()) == 0
-                          : sotto_device_decline(device(d), info.call, runner_now()) == 0;
+        done = key == 'a' ? sotto_device_accept(device(d), info.call, clock_now()) == 0
+                          : sotto_device_decline(device(d), info.call, clock_now()) == 0;
     } else if (desk_current(d, &info)) {
         done = key_in_call(d, &info, key);
     } else if (key == 'h' && desk_ringing(d, &info)) {
         // Answered, or answering our own dial, and not yet confirmed by the other side: whoever
         // takes that back must not be heard later.
-        done = sotto_device_hangup(device(d), info.call, runner_now()) == 0;
+        done = sotto_device_hangup(device(d), info.call, clock_now()) == 0;
     }
     if (done) {
         runner_wake(d->runner);

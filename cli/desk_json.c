@@ -9,7 +9,7 @@ void desk_json(const struct desk *d, const char *event, json_t *fields)
         return;
     }
     json_t *root =
-        json_pack("{s:s,s:I}", "event", event, "mono_ns", (json_int_t)runner_now().mono_ns);
+        json_pack("{s:s,s:I}", "event", event, "mono_ns", (json_int_t)clock_now().mono_ns);
     if (root != NULL && fields != NULL) {
         json_object_update(root, fields);
     }

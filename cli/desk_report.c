@@ -35,7 +35,7 @@ void desk_report_make(struct desk_report *out, const struct desk *d,
         r.verified = note->verified;
     }
     if (note != NULL && note->active_ns != 0) {
-        sotto_ns end = info->ended_ns != 0 ? info->ended_ns : runner_now().mono_ns;
+        sotto_ns end = info->ended_ns != 0 ? info->ended_ns : clock_now().mono_ns;
         r.talk_s = ms_between(note->active_ns, end) / 1000;
         r.cpu_s = cpu_since(&note->usage);
         runner_lateness(d->runner, &r.late);
@@ -57,7 +57,7 @@ void desk_report_log(const struct desk *d, const struct desk_report *r)
         .secure = r->secure,
         .verified = r->verified,
         .has_peer = info->has_peer,
-        .started_unix_s = note != NULL ? note->started_unix_s : runner_now().unix_s,
+        .started_unix_s = note != NULL ? note->started_unix_s : clock_now().unix_s,
         .duration_s = r->talk_s > 0 ? (uint32_t)r->talk_s : 0,
         .end = info->end,
         .peer = info->peer,

@@ -188,7 +188,7 @@ void doctor_numbers(struct doctor *d, struct store *s)
     }
     for (size_t i = 0; i < count; i++) {
         pending += list[i].pending != STORE_PENDING_NONE;
-        leaked += number_condition(&list[i].number, cli_now().unix_s) == CONDITION_LEAKED;
+        leaked += number_condition(&list[i].number, clock_now().unix_s) == CONDITION_LEAKED;
     }
     store_numbers_free(list, count);
     if (pending > 0) {

@@ -52,7 +52,7 @@ static void on_open(struct net_client *c, enum net_transport transport, void *us
     struct probe *p = user;
     p->result->connected = true;
     p->result->transport = transport;
-    p->result->connect_ns = cli_now().mono_ns - p->started_ns;
+    p->result->connect_ns = clock_now().mono_ns - p->started_ns;
     transmit(p, &(struct link_message){.type = LINK_HELLO, .version = LINK_VERSION});
 }
 
@@ -94,7 +94,7 @@ static void on_welcome(struct probe *p, const struct link_message *m)
         return;
     }
     p->result->greeted = true;
-    p->result->clock_offset_s = cli_now().unix_s - (int64_t)m->time_unix_s;
+    p->result->clock_offset_s = clock_now().unix_s - (int64_t)m->time_unix_s;
     if (p->opt->line_key != NULL) {
         log_in(p, m->challenge);
     } else {
@@ -178,7 +178,7 @@ static void run(struct probe *p)
 int probe_relay(const struct probe_options *opt, struct probe_result *out)
 {
     struct probe_result result = {.reason = NET_UNREACHABLE};
-    struct probe p = {.opt = opt, .result = &result, .started_ns = cli_now().mono_ns};
+    struct probe p = {.opt = opt, .result = &result, .started_ns = clock_now().mono_ns};
     if (uv_loop_init(&p.loop) != 0) {
         return SOTTO_EIO;
     }

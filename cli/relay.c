@@ -77,7 +77,7 @@ static void on_event(const struct sotto_event *ev, void *user)
 {
     struct visit *v = user;
     if (v->publisher != NULL) {
-        (void)publisher_event(v->publisher, ev, runner_now());
+        (void)publisher_event(v->publisher, ev, clock_now());
     }
 }
 
@@ -128,7 +128,7 @@ static void run_register(struct visit *v, struct store *s, struct relay_visit *o
     uint32_t request;
     int code = 0;
     int error = sotto_device_register(runner_device(v->runner), store_profile(s)->invite,
-                                      runner_now(), &request);
+                                      clock_now(), &request);
     if (error == SOTTO_OK) {
         error = runner_request(v->runner, request, RELAY_TIMEOUT_MS, &code);
     }
@@ -151,7 +151,7 @@ static bool published(void *user)
 
 static void run_publisher(struct visit *v, struct relay_visit *out)
 {
-    int error = publisher_start(v->publisher, runner_now());
+    int error = publisher_start(v->publisher, clock_now());
     runner_wake(v->runner);
     if (error == SOTTO_OK) {
         error = runner_until(v->runner, published, v, RELAY_TIMEOUT_MS);

@@ -16,17 +16,6 @@
 #define FIRST_CELL_NS     (60 * SOTTO_NS_PER_MS) // after a longer silence a cell is the first
 #define CLOSING_TURNS_MAX 1000                   // of the loop, until all handles are closed
 
-struct sotto_now runner_now(void)
-{
-    struct timespec mono, wall;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return (struct sotto_now){
-        .mono_ns = (sotto_ns)mono.tv_sec * SOTTO_NS_PER_S + (sotto_ns)mono.tv_nsec,
-        .unix_s = wall.tv_sec,
-    };
-}
-
 struct sotto_device *runner_device(struct runner *r)
 {
     return r->device;
@@ -106,7 +95,7 @@ static void send_cells(struct runner *r, sotto_ns due)
         if (used[i]) {
             net_client_flush(r->links[i].client);
             sotto_ns before = r->sent_ns;
-            r->sent_ns = runner_now().mono_ns;
+            r->sent_ns = clock_now().mono_ns;
             // The first cell of a call is made and sent at once: there was no tick to be late for.
             if (r->sent_ns - before < FIRST_CELL_NS) {
                 note_lateness(r, due, r->sent_ns);
@@ -118,7 +107,7 @@ static void send_cells(struct runner *r, sotto_ns due)
 void runner_tick(struct runner *r)
 {
     sotto_ns due = sotto_device_expiry(r->device);
-    struct sotto_now now = runner_now();
+    struct sotto_now now = clock_now();
     if (now.mono_ns < due) {
         return;
     }
@@ -194,7 +183,7 @@ static bool take_events(struct runner *r)
 
 static void pause_for_user(struct runner *r)
 {
-    sotto_ns now = runner_now().mono_ns;
+    sotto_ns now = clock_now().mono_ns;
     bool cells_flow = now - r->sent_ns < RUNNER_PAUSE_MS * SOTTO_NS_PER_MS;
     // Once for each cell, right after it; freely while there are none.
     if (r->opt.on_pause != NULL && (!cells_flow || r->sent_ns > r->paused_ns)) {
@@ -217,7 +206,7 @@ static void drain(struct runner *r)
         more = take_events(r) || more;
         runner_links_tidy(r);
     }
-    runner_audio_play(r, runner_now());
+    runner_audio_play(r, clock_now());
     pause_for_user(r);
     if (r->quitting && sotto_device_idle(r->device)) {
         r->stopped = true;
@@ -296,9 +285,9 @@ static void end_call(struct runner *r, uint32_t call)
         return;
     }
     if (info.incoming && info.state == SOTTO_CALL_RINGING) {
-        sotto_device_decline(r->device, call, runner_now());
+        sotto_device_decline(r->device, call, clock_now());
     } else {
-        sotto_device_hangup(r->device, call, runner_now());
+        sotto_device_hangup(r->device, call, clock_now());
     }
 }
 
@@ -309,7 +298,7 @@ void runner_quit(struct runner *r)
     for (size_t i = 0; i < count; i++) {
         end_call(r, calls[i]);
     }
-    sotto_device_exchange_cancel(r->device, runner_now());
+    sotto_device_exchange_cancel(r->device, clock_now());
     r->quitting = true;
     uv_timer_start(&r->limit, on_limit, RUNNER_QUIT_MS, 0);
     uv_async_send(&r->wake);
@@ -414,7 +403,7 @@ static int make_device(struct runner *r)
     if (profile->has_line) {
         cfg.home = profile->home;
     }
-    return sotto_device_new(&r->device, &cfg, runner_now());
+    return sotto_device_new(&r->device, &cfg, clock_now());
 }
 
 static void make_signals(struct runner *r)

@@ -5,6 +5,7 @@
 #ifndef SOTTO_CLI_RUNNER_H
 #define SOTTO_CLI_RUNNER_H
 
+#include "clock.h"
 #include "net.h"
 
 #include <sotto/device.h>
@@ -71,7 +72,6 @@ void runner_free(struct runner *r);
 
 struct sotto_device *runner_device(struct runner *r);
 uv_loop_t *runner_loop(struct runner *r);
-struct sotto_now runner_now(void);
 
 // Call after anything was asked of the device from outside a callback of the runner. It makes the
 // loop drain the device and, if on_pause is set, calls it soon.

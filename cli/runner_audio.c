@@ -81,7 +81,7 @@ static void tell_output(struct runner *r)
 
 void runner_audio_mic(struct runner *r, bool on)
 {
-    sotto_ns now = runner_now().mono_ns;
+    sotto_ns now = clock_now().mono_ns;
     r->mic_on = on;
     r->captured_ns = 0;
     if (echoes(r)) {
@@ -111,7 +111,7 @@ static bool any_call_active(const struct runner *r)
 
 void runner_audio_calls(struct runner *r)
 {
-    sotto_ns now = runner_now().mono_ns;
+    sotto_ns now = clock_now().mono_ns;
     bool on = any_call_active(r);
     if (on == r->speaker_on) {
         return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the files of the runner share.
 //
-//   runner.c        making one, the clock, the signals, running
+//   runner.c        making one, the timer, the signals, running
 //   runner_link.c   a network client for each link that the device wants
 //   runner_audio.c  microphone and loudspeaker
 #ifndef SOTTO_CLI_RUNNER_IMPL_H

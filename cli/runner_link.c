@@ -12,7 +12,7 @@ static void on_open(struct net_client *c, enum net_transport transport, void *us
     struct runner *r = l->runner;
     l->open = l->was_open = true;
     l->transport = transport;
-    sotto_device_link_up(r->device, l->index, runner_now());
+    sotto_device_link_up(r->device, l->index, clock_now());
     if (r->opt.on_link != NULL) {
         r->opt.on_link(l->index, true, transport, NET_CLOSED, "", r->opt.user);
     }
@@ -23,7 +23,7 @@ static void on_message(struct net_client *c, const uint8_t *msg, size_t len, voi
     (void)c;
     struct runner_link *l = user;
     runner_tick(l->runner);
-    sotto_device_read_message(l->runner->device, l->index, msg, len, runner_now());
+    sotto_device_read_message(l->runner->device, l->index, msg, len, clock_now());
 }
 
 static void on_datagram(struct net_client *c, const uint8_t *data, size_t len, void *user)
@@ -31,7 +31,7 @@ static void on_datagram(struct net_client *c, const uint8_t *data, size_t len, v
     (void)c;
     struct runner_link *l = user;
     runner_tick(l->runner);
-    sotto_device_read_datagram(l->runner->device, l->index, data, len, runner_now());
+    sotto_device_read_datagram(l->runner->device, l->index, data, len, clock_now());
 }
 
 static void remember(struct runner *r, enum net_reason reason, const char *detail)
@@ -54,7 +54,7 @@ static void on_down(struct net_client *c, enum net_reason reason, const char *de
     // Somebody waits in front of a command, so it gives up at once; a line that rings does not.
     bool persist = again && ((l->home && !r->opt.hasty) || l->was_open);
     l->given_up = !persist;
-    sotto_device_link_down(r->device, l->index, persist, runner_now());
+    sotto_device_link_down(r->device, l->index, persist, clock_now());
     if (r->opt.on_link != NULL) {
         r->opt.on_link(l->index, false, l->transport, reason, detail != NULL ? detail : "",
                        r->opt.user);
@@ -92,7 +92,7 @@ void runner_link_want(struct runner *r, unsigned link, const struct sotto_relay_
     if (err != 0) {
         l->client = NULL;
         snprintf(r->link_error, sizeof(r->link_error), "%s", sotto_strerror(err));
-        sotto_device_link_down(r->device, link, false, runner_now());
+        sotto_device_link_down(r->device, link, false, clock_now());
     }
 }
 

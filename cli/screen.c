@@ -35,7 +35,7 @@ static void on_notice(enum output_mark mark, const char *text, void *user)
     }
     memmove(s->notices + 1, s->notices, (s->notice_count - 1) * sizeof(s->notices[0]));
     s->notices[0].mark = mark;
-    s->notices[0].at_unix_s = runner_now().unix_s;
+    s->notices[0].at_unix_s = clock_now().unix_s;
     snprintf(s->notices[0].text, sizeof(s->notices[0].text), "%s", text);
     s->dirty = true;
 }
@@ -62,7 +62,7 @@ static void on_draw(void *user)
 {
     struct screen *s = user;
     struct sotto_call_info info;
-    sotto_ns now = runner_now().mono_ns;
+    sotto_ns now = clock_now().mono_ns;
     if (now - s->drawn_ns < SCREEN_EVERY_MS * SOTTO_NS_PER_MS) {
         if (s->dirty) {
             runner_wake(s->desk->runner); // to come back a little later

@@ -46,7 +46,7 @@ static void draw_header(const struct screen *s)
     const struct desk *d = s->desk;
     const char *name = store_profile(d->store)->name;
     char now[CLOCK_BYTES], right[DESK_TEXT_BYTES];
-    clock_text(runner_now().unix_s, now);
+    clock_text(clock_now().unix_s, now);
     const char *transport = d->transport == NET_QUIC ? "QUIC" : "WebSocket";
     snprintf(right, sizeof(right), "%s%s%s  %s", desk_line_text(d), d->link_up ? "  " : "",
              d->link_up ? transport : "", now);
@@ -124,7 +124,7 @@ static void draw_title(const struct screen *s, int y, const struct sotto_call_in
     const struct desk_call *note = desk_peek(s->desk, info->call);
     char duration[OUTPUT_TIME_BYTES] = "", right[DESK_TEXT_BYTES];
     if (note != NULL && note->active_ns != 0) {
-        output_duration((runner_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
+        output_duration((clock_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
     }
     snprintf(right, sizeof(right), "%s  %s", state_text(info), duration);
     int wide = (int)output_columns(right);
@@ -254,7 +254,7 @@ static const char *recent_text(const struct store_log_entry *e)
 
 static void day_or_time(int64_t unix_s, char out[CLOCK_BYTES])
 {
-    time_t t = (time_t)unix_s, now = (time_t)runner_now().unix_s;
+    time_t t = (time_t)unix_s, now = (time_t)clock_now().unix_s;
     struct tm then, today;
     if (localtime_r(&t, &then) == NULL || localtime_r(&now, &today) == NULL) {
         out[0] = '\0';
@@ -314,7 +314,7 @@ static int draw_notices(const struct screen *s, int top)
     int y = LINES - 1;
     for (size_t i = 0; i < s->notice_count; i++) {
         const struct screen_notice *n = &s->notices[i];
-        if (runner_now().unix_s - n->at_unix_s > SCREEN_NOTICE_S) {
+        if (clock_now().unix_s - n->at_unix_s > SCREEN_NOTICE_S) {
             break;
         }
         int rows = put_wrapped(-1, 0, COLS - 9, NOTICE_ROWS, LOOK_PLAIN, n->text);

@@ -97,7 +97,7 @@ int select_number(struct cli *cli, struct store *s, const char *word, struct sto
         return output_fail_error(&cli->out, error, "numbers");
     }
     struct best b = {0};
-    int64_t now = cli_now().unix_s;
+    int64_t now = clock_now().unix_s;
     for (size_t i = 0; i < count; i++) {
         int score = score_number(word, &list[i], now);
         // Of several that were for the same person the newest is meant, which comes first.
