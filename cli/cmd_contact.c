@@ -239,8 +239,7 @@ static void say_list(struct cli *cli, const struct sotto_contact *list, size_t c
     }
     size_t columns = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t used = output_columns(list[i].label);
-        columns = used > columns ? used : columns;
+        output_widen(&columns, list[i].label);
     }
     int64_t now = clock_now().unix_s;
     for (size_t i = 0; i < count; i++) {

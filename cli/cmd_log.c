@@ -124,8 +124,7 @@ static void say_all(const struct output *o, const struct store_log_entry *list, 
     }
     size_t columns = 7;
     for (size_t i = 0; i < count; i++) {
-        size_t used = output_columns(list[i].label);
-        columns = used > columns ? used : columns;
+        output_widen(&columns, list[i].label);
     }
     for (size_t i = 0; i < count; i++) {
         say_entry(o, &list[i], columns);

@@ -171,8 +171,7 @@ static void say_list(struct cli *cli, const struct store_number *list, size_t co
     }
     size_t columns = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t used = output_columns(list[i].number.label);
-        columns = used > columns ? used : columns;
+        output_widen(&columns, list[i].number.label);
     }
     for (size_t i = 0; i < count; i++) {
         number_say_line(cli, &list[i], now, columns);

@@ -377,6 +377,12 @@ size_t output_columns(const char *text)
     return columns;
 }
 
+void output_widen(size_t *columns, const char *text)
+{
+    size_t used = output_columns(text);
+    *columns = used > *columns ? used : *columns;
+}
+
 void output_cell(const struct output *o, const char *text, size_t columns)
 {
     size_t used = output_columns(text);

@@ -104,6 +104,7 @@ const char *output_host(const struct sotto_relay_address *a, char out[OUTPUT_HOS
 json_t *output_json_relay(const struct sotto_relay_address *a); // {"host","port","pinned"}
 // Columns that UTF-8 text takes on a terminal.
 size_t output_columns(const char *text);
+void output_widen(size_t *columns, const char *text); // to those of text, if they are fewer
 // Prints text and pads it with spaces to `columns`.
 void output_cell(const struct output *o, const char *text, size_t columns);
 
