@@ -30,6 +30,10 @@ int runner_audio_new(struct runner *r, char error[AUDIO_TEXT_BYTES])
     struct audio_config out = {.spec = echoes(r) ? NULL : r->opt.speaker,
                                .wake = runner_poke,
                                .user = r};
+    enum audio_kind kind;
+    const char *name;
+    r->tones =
+        out.spec != NULL && audio_spec_parse(out.spec, &kind, &name) == 0 && kind == AUDIO_DEVICE;
     int err = audio_input_new(&r->input, &in, error);
     return err != 0 ? err : audio_output_new(&r->output, &out, error);
 }
@@ -95,24 +99,40 @@ void runner_audio_mic(struct runner *r, bool on)
     }
 }
 
-static bool any_call_active(const struct runner *r)
+struct speaker_use {
+    bool voice;
+    enum tone tone;
+};
+
+// What the calls want of the loudspeaker. A voice is not disturbed by tones.
+static struct speaker_use speaker_use(const struct runner *r)
 {
+    struct speaker_use use = {false, TONE_NONE};
     uint32_t calls[SOTTO_CALLS_MAX];
     size_t count = sotto_device_calls(r->device, calls);
     for (size_t i = 0; i < count; i++) {
         struct sotto_call_info info;
-        if (sotto_device_call_info(r->device, calls[i], &info) == 0 &&
-            info.state == SOTTO_CALL_ACTIVE) {
-            return true;
+        if (sotto_device_call_info(r->device, calls[i], &info) != 0) {
+            continue;
+        }
+        if (info.state == SOTTO_CALL_ACTIVE) {
+            use.voice = true;
+        } else if (info.state == SOTTO_CALL_RINGING && r->tones && use.tone != TONE_RING) {
+            use.tone = info.incoming ? TONE_RING : TONE_RINGBACK;
         }
     }
-    return false;
+    return use.voice ? (struct speaker_use){true, TONE_NONE} : use;
 }
 
 void runner_audio_calls(struct runner *r)
 {
     sotto_ns now = clock_now().mono_ns;
-    bool on = any_call_active(r);
+    struct speaker_use use = speaker_use(r);
+    bool on = use.voice || use.tone != TONE_NONE;
+    if (use.tone != r->tone) {
+        r->tone = use.tone;
+        r->tone_samples = 0;
+    }
     if (on == r->speaker_on) {
         return;
     }
@@ -187,7 +207,12 @@ void runner_audio_play(struct runner *r, struct sotto_now now)
     start_speaker(r, now.mono_ns);
     unsigned frames = audio_output_wanted(r->output, now.mono_ns);
     for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
-        sotto_device_playout(r->device, pcm, now);
+        if (r->tone == TONE_NONE) {
+            sotto_device_playout(r->device, pcm, now);
+        } else {
+            tone_frame(r->tone, r->tone_samples, pcm);
+            r->tone_samples += AUDIO_FRAME_SAMPLES;
+        }
         audio_output_write(r->output, pcm);
         r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
     }

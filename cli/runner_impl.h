@@ -9,6 +9,7 @@
 
 #include "audio.h"
 #include "runner.h"
+#include "tone.h"
 
 #define RUNNER_SIGNALS    3
 #define RUNNER_ROUNDS_MAX 64 // of draining, before the loop gets its turn again
@@ -55,6 +56,9 @@ struct runner {
     struct audio_input *input;
     struct audio_output *output;
     bool mic_on, speaker_on;
+    bool tones;     // the loudspeaker is a device, with somebody at it
+    enum tone tone; // that it plays now, instead of a voice
+    uint64_t tone_samples;
     sotto_ns speaker_since_ns; // wanted since; 0: it runs, or is not wanted
     sotto_ns captured_ns, sent_ns, paused_ns;
     struct runner_levels levels;
