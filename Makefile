@@ -73,7 +73,7 @@ format:                    ## format the C sources
 
 install: all               ## install below PREFIX (/usr/local)
 	@meson configure build/release -Dprefix=$(PREFIX)
-	@meson install -C build/release
+	@meson install -C build/release --no-rebuild
 
 clean:                     ## remove what was built, except the dependencies
 	@rm -rf build/release build/asan build/clang build/tsan build/fuzz build/sotto build/sottod
