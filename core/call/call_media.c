@@ -6,18 +6,22 @@
 
 #include "impl.h"
 
-static int media_keys(struct call *c)
+int call_send_key(struct call *c, const struct sotto_session *session, uint32_t epoch)
 {
     struct sotto_secret key;
-    enum sotto_role we = c->incoming ? SOTTO_CALLEE : SOTTO_CALLER;
-    enum sotto_role they = c->incoming ? SOTTO_CALLER : SOTTO_CALLEE;
-    int error = sotto_session_media_key(c->session, we, &key);
+    int error = sotto_session_media_key(session, c->incoming ? SOTTO_CALLEE : SOTTO_CALLER, &key);
     if (error == SOTTO_OK)
-        error = cell_sealer_set_key(c->sealer, 0, &key);
+        error = cell_sealer_set_key(c->sealer, epoch, &key);
+    sotto_wipe(&key, sizeof key);
+    return error;
+}
+
+int call_receive_key(struct call *c, const struct sotto_session *session, uint32_t epoch)
+{
+    struct sotto_secret key;
+    int error = sotto_session_media_key(session, c->incoming ? SOTTO_CALLER : SOTTO_CALLEE, &key);
     if (error == SOTTO_OK)
-        error = sotto_session_media_key(c->session, they, &key);
-    if (error == SOTTO_OK)
-        error = cell_opener_add_key(c->opener, 0, &key);
+        error = cell_opener_add_key(c->opener, epoch, &key);
     sotto_wipe(&key, sizeof key);
     return error;
 }
@@ -35,7 +39,9 @@ int call_media_start(struct sotto_device *d, struct call *c)
     if (error == SOTTO_OK)
         error = sotto_playout_new(&c->playout, env);
     if (error == SOTTO_OK)
-        error = media_keys(c);
+        error = call_send_key(c, c->session, 0);
+    if (error == SOTTO_OK)
+        error = call_receive_key(c, c->session, 0);
     if (error != SOTTO_OK) {
         call_media_free(c);
         return error;

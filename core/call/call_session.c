@@ -449,24 +449,10 @@ void call_rekey_asked(struct sotto_device *d, struct call *c)
         c->rekey_at = earlier(c->rekey_at, soonest);
 }
 
-static int receive_key(struct call *c, uint32_t epoch)
-{
-    struct sotto_secret key;
-    int error = sotto_session_media_key(c->rekey, c->incoming ? SOTTO_CALLER : SOTTO_CALLEE, &key);
-    if (error == SOTTO_OK)
-        error = cell_opener_add_key(c->opener, epoch, &key);
-    sotto_wipe(&key, sizeof key);
-    return error;
-}
-
 // From here on we send under the new keys; the old session is gone.
 static int rekey_switch(struct sotto_device *d, struct call *c)
 {
-    struct sotto_secret key;
-    int error = sotto_session_media_key(c->rekey, role_of(c), &key);
-    if (error == SOTTO_OK)
-        error = cell_sealer_set_key(c->sealer, c->epoch + 1, &key);
-    sotto_wipe(&key, sizeof key);
+    int error = call_send_key(c, c->rekey, c->epoch + 1);
     if (error != SOTTO_OK)
         return error;
     sotto_session_free(c->session);
@@ -490,7 +476,7 @@ static void rekey_failed(struct sotto_device *d, struct call *c)
 
 static void rekey_confirmed(struct sotto_device *d, struct call *c)
 {
-    int error = receive_key(c, c->epoch + 1);
+    int error = call_receive_key(c, c->rekey, c->epoch + 1);
     // The callee is confirmed last, so the caller already opens what comes under the new key. The
     // caller waits until the callee has acknowledged its last flight.
     if (error == SOTTO_OK && c->incoming)

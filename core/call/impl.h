@@ -288,6 +288,9 @@ void call_control_read(struct sotto_device *d, struct call *c);
 // ---- call_media.c
 int call_media_start(struct sotto_device *d, struct call *c);
 void call_media_free(struct call *c);
+// The keys of an epoch out of its session: ours to seal with, the peer's to open with.
+int call_send_key(struct call *c, const struct sotto_session *session, uint32_t epoch);
+int call_receive_key(struct call *c, const struct sotto_session *session, uint32_t epoch);
 void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell);
 void call_media_tick(struct sotto_device *d, struct call *c);
 sotto_ns call_media_expiry(const struct call *c);
