@@ -23,6 +23,10 @@ int process_write_file(const char *path, const char *text);
 // Once started, no execve, no new sockets, no ptrace ... (seccomp). 0, or SOTTO_EIO: the kernel
 // does not have it.
 int process_sandbox(void);
+// Before the event loop is made: libuv from 1.45 on would set up an io_uring for epoll, which works
+// past any filter of system calls and which the sandbox therefore refuses. Where the kernel says
+// that it has none, libuv does without. Nothing happens where filters cannot be loaded.
+void process_forgo_io_uring(void);
 // Compiled with a sanitizer, which needs more than the sandbox allows.
 bool process_sanitized(void);
 

@@ -175,6 +175,16 @@ static int add_narrow(scmp_filter_ctx ctx)
     return rc == 0 ? 0 : SOTTO_EIO;
 }
 
+void process_forgo_io_uring(void)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    if (ctx == NULL)
+        return;
+    if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0)
+        (void)seccomp_load(ctx);
+    seccomp_release(ctx);
+}
+
 int process_sandbox(void)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));

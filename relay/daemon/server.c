@@ -598,6 +598,8 @@ int server_run(struct options *o)
     *s = (struct server){.options = o, .config = &o->config, .lock = -1};
     list_init(&s->peers);
     list_init(&s->leaving);
+    if (s->config->sandbox)
+        process_forgo_io_uring();
     if (uv_loop_init(&s->loop) != 0)
         return 1;
     int rc = start(s);
