@@ -26,7 +26,7 @@ DEBIAN_KEYRING='/usr/share/keyrings/debian-archive-keyring.gpg'
 
 BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certificates
     pocketsphinx-testdata
-    libcmocka-dev libcubeb-dev libinih-dev libjansson-dev libncurses-dev libqrencode-dev
+    libcmocka-dev libcubeb-dev libcurl4-gnutls-dev libinih-dev libjansson-dev libncurses-dev libqrencode-dev
     libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwslay-dev'
 TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck iproute2 llvm openssl
     valgrind'
