@@ -19,5 +19,6 @@ extern const struct command cmd_listen;
 extern const struct command cmd_exchange;
 extern const struct command cmd_echo;
 extern const struct command cmd_devices;
+extern const struct command cmd_setup;
 
 #endif
