@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real browsers: one process a person (the sound of the fake microphone belongs to the process), and in
+// it a fresh context, with storage of its own, for each device of each scenario.
+import { existsSync } from 'node:fs';
+
+import { listenIn } from './ears.mjs';
+
+export const MESON_SKIP = 77;
+const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const ARGS = [
+  '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+// What a browser writes on its console when the network is away: its own words, not the page's.
+const NETWORK = /net::ERR_|WebSocket connection to|Failed to load resource|Failed to establish a connection/;
+
+const path = PATHS.find(existsSync);
+let chromium;
+try {
+  ({ chromium } = await import('playwright-core'));
+} catch {
+  // told by `missing`
+}
+
+// Why there can be no test here, or undefined.
+export function missing() {
+  if (!chromium) return 'npm ci in tests/browser first';
+  return path ? undefined : 'there is no Chromium';
+}
+
+// Says what goes wrong in a page that no test asks about. One for each context.
+class Watch {
+  constructor() {
+    this.errors = [];
+    this.networkMayFail = false;
+  }
+
+  message(kind, text) {
+    if (kind === 'console' && this.networkMayFail && NETWORK.test(text)) return;
+    this.errors.push(`${kind}: ${text}`);
+  }
+}
+
+export class Browsers {
+  constructor(keyHash) {
+    this.keyHash = keyHash;
+    this.running = new Map();
+    this.contexts = [];
+  }
+
+  // The browser whose microphone hears that WAV file, from its beginning and again and again; null: a
+  // machine without a microphone.
+  async browser(wav) {
+    const name = wav ?? 'none';
+    if (!this.running.has(name)) {
+      const microphone = wav
+        ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}`]
+        : [];
+      this.running.set(name, await chromium.launch({
+        executablePath: path,
+        headless: true,
+        args: [...ARGS, `--ignore-certificate-errors-spki-list=${this.keyHash}`, ...microphone],
+      }));
+    }
+    return this.running.get(name);
+  }
+
+  // A device. permission: whether the person allows the microphone; networkMayFail: what the
+  // browser says of a network that is away is no error then.
+  async context({ wav, permission = true, networkMayFail = false, ...options }) {
+    const browser = await this.browser(wav);
+    const context = await browser.newContext({ locale: 'en-GB', ...options });
+    context.watch = new Watch();
+    context.watch.networkMayFail = networkMayFail;
+    if (permission) await context.grantPermissions(['microphone']);
+    await context.grantPermissions(['clipboard-read', 'clipboard-write', ...(permission ? ['microphone'] : [])]);
+    await context.exposeBinding('__violated', (_, text) => context.watch.message('CSP', text));
+    await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) =>
+      globalThis.__violated(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)));
+    await context.addInitScript(listenIn);
+    context.on('console', (m) => m.type() === 'error' && context.watch.message('console', m.text()));
+    context.on('weberror', (e) => context.watch.message('exception', e.error().stack ?? String(e.error())));
+    this.contexts.push(context);
+    return context;
+  }
+
+  // Ends all devices: what went wrong in them without being looked at.
+  async closeContexts() {
+    const errors = [];
+    for (const context of this.contexts.splice(0)) {
+      errors.push(...context.watch.errors);
+      await context.close().catch(() => {});
+    }
+    return errors;
+  }
+
+  async close() {
+    await this.closeContexts();
+    await Promise.all([...this.running.values()].map((browser) => browser.close()));
+  }
+}
