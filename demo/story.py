@@ -3,11 +3,13 @@
 """`make run`: a real call on this machine, told as a story.
 
 A relay, two people with numbers, a call with recorded speech both ways, a leak, a revocation. At
-the end the relay and an echo line keep running, for whoever sits at the keyboard.
+the end the relay, with its page, and an echo line keep running, for whoever sits at the keyboard:
+one address makes a browser Washington's telephone.
 """
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,8 +17,10 @@ from pathlib import Path
 import stage
 from stage import Person, Program, Relay, StageError
 
-DIRECTORY = stage.ROOT / "build/story"
+DIRECTORY = Path(os.environ.get("SOTTO_STORY", stage.ROOT / "build/story"))
+PAGE = Path(os.environ.get("SOTTO_PAGE", stage.ROOT / "build/page"))
 PORT = int(os.environ.get("SOTTO_STORY_PORT", "0"))
+PAGE_PORT = int(os.environ.get("SOTTO_STORY_PAGE_PORT", "0"))
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
@@ -83,9 +87,10 @@ def fingerprint(value):
     return value["text"] if isinstance(value, dict) else value
 
 
-def start_relay():
+def start_relay(page_port):
     chapter("A relay starts")
-    relay = Relay(DIRECTORY / "relay", PORT or stage.free_port(), detached=True)
+    relay = Relay(DIRECTORY / "relay", PORT or stage.free_port(), detached=True,
+                  config=f"page = {PAGE}\nplain = {page_port}\n")
     relay.start()
     say(f"sottod listens on 127.0.0.1:{relay.port}, QUIC and WebSocket, with a certificate that it "
         "made itself.")
@@ -209,22 +214,39 @@ def revoke(ottawa, washington):
 
 
 def leave_an_echo(relay):
-    chapter("Your turn")
+    """A line that plays everybody back to themselves: (its program, its owner)."""
     echo = Person("Echo", DIRECTORY / "echo")
-    you = Person("You", DIRECTORY / "you")
     echo.init(relay)
-    you.init(relay)
-    link = echo.number_for("You")["link"]
-    you.sotto("contact", "add", link, "--name", "Echo")
     line = echo.start("echo", log=DIRECTORY / "echo.log", detached=True)
     line.wait_for("being ready for calls", is_event("line", state="ready"))
-    say("The relay keeps running, and so does a line that plays you back to yourself. Call it with")
-    say("your own microphone and loudspeaker:")
+    return line, echo
+
+
+def setup_argv(relay, page, name, contacts):
+    """The command that prints the link of a telephone: its invitation, name and contacts."""
+    words = [w for label, owner in contacts for w in (label, owner.number_for(name)["link"])]
+    return [stage.SOTTO, "setup", relay.invite(), "--name", name, "--page", page, *words]
+
+
+def hand_over(relay, ottawa, echo, page):
+    chapter("Your turn: be Washington, in a browser on this machine")
+    argv = setup_argv(relay, page, "Washington", [("Ottawa", ottawa), ("Echo", echo)])
+    _, made = stage.run_json([*argv, "--json"])
+    (DIRECTORY / "address").write_text(made["link"] + "\n")
+    say("The relay keeps running, and serves the page. This address, opened once in a browser, makes it")
+    say("Washington's telephone, with Ottawa in its contacts and Echo, which plays you back to yourself:")
+    print(flush=True)
+    # Links are long: the small code needs a wide terminal, and says so otherwise.
+    subprocess.run([str(a) for a in argv], check=True)
+    print()
+    say(f"From then on it is at {paint('1', page)}. To be Ottawa, and answer, in another terminal:")
+    print(f"\n      {paint('1', './build/sotto --store build/story/ottawa listen')}\n")
+    say("Echo without a browser, with your own microphone:")
+    you = Person("You", DIRECTORY / "you")
+    you.init(relay)
+    you.sotto("contact", "add", echo.number_for("You")["link"], "--name", "Echo")
     print(f"\n      {paint('1', './build/sotto --store build/story/you call Echo')}\n")
-    say("Or look around:   ./build/sotto --store build/story/you status")
-    say("                  ./build/sotto --help")
     say("Stop everything:  make stop")
-    return line
 
 
 def main():
@@ -236,7 +258,8 @@ def main():
     DIRECTORY.mkdir(parents=True)
     relay, programs = None, []
     try:
-        relay = start_relay()
+        page_port = PAGE_PORT or stage.free_port()
+        relay = start_relay(page_port)
         ottawa, washington = make_people(relay)
         link = hand_out(washington, ottawa)
         listener = call(ottawa, washington)
@@ -244,8 +267,10 @@ def main():
         leak(link, washington, listener)
         revoke(ottawa, washington)
         listener.stop()
-        echo = leave_an_echo(relay)
-        keep_running(relay.program, echo.process)
+        line, echo = leave_an_echo(relay)
+        programs.append(line)
+        hand_over(relay, ottawa, echo, f"http://localhost:{page_port}")
+        keep_running(relay.program, line.process)
     except (StageError, KeyboardInterrupt) as error:
         for program in programs:
             program.stop()
