@@ -173,7 +173,7 @@ export class Stage {
     this.configuration = join(this.directory, 'sottod.conf');
     mkdirSync(join(this.directory, 'relay'));
     writeFileSync(this.configuration, `[relay]\nname = ${FRONT}\nbind = ${BEHIND}\nport = ${this.port}\n` +
-      `data = ${this.directory}/relay\npage = ${PAGE}\npage_plain_port = ${this.plainPort}\n${config}${LIMITS}`);
+      `data = ${this.directory}/relay\npage = ${PAGE}\nplain = ${this.plainPort}\n${config}${LIMITS}`);
     await this.startRelay();
   }
 
