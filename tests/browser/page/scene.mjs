@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// One stage and its browsers for all scenarios; each scenario has devices of its own, and none may leave
+// an error on a console, an exception or a violated policy behind.
+import assert from 'node:assert';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { Browsers } from './browsers.mjs';
+import { ROOT, Stage } from './stage.mjs';
+
+const TIMEOUT_MS = 90000;
+// What a failed scenario looked like; ignored by git.
+const FAILURES = join(ROOT, 'build/browser-failures');
+const only = process.env.SOTTO_ONLY && new RegExp(process.env.SOTTO_ONLY, 'i');
+
+export class Scene {
+  async open() {
+    this.stage = new Stage();
+    await this.stage.open();
+    this.browsers = new Browsers(this.stage.keyHash());
+  }
+
+  async close() {
+    await this.browsers?.close();
+    await this.stage?.close();
+  }
+
+  // SOTTO_ONLY is a pattern of names to run alone.
+  scenario(name, act) {
+    if (only && !only.test(name)) return;
+    test(name, { timeout: TIMEOUT_MS }, async (t) => {
+      try {
+        await act(t);
+      } catch (error) {
+        await this.#keep(name);
+        throw error;
+      } finally {
+        this.stage.network.restore();
+        this.errors = await this.browsers.closeContexts();
+        await this.stage.stopPrograms();
+      }
+      assert.deepEqual(this.errors, [], 'nothing went wrong that nobody looked at');
+    });
+  }
+
+  async #keep(name) {
+    mkdirSync(FAILURES, { recursive: true });
+    let n = 0;
+    for (const context of this.browsers.contexts) {
+      for (const page of context.pages()) {
+        const file = join(FAILURES, `${name.replace(/\W+/g, '-')}-${n++}`);
+        const looks = await page.locator('body').ariaSnapshot({ timeout: 2000 }).catch(String);
+        writeFileSync(`${file}.txt`, `${page.url()}\n\n${looks}\n\n${context.watch.errors.join('\n')}\n`);
+        await page.screenshot({ path: `${file}.png`, timeout: 5000 }).catch(() => {});
+        console.log(`what it looked like: ${file}.txt, .png`);
+      }
+    }
+  }
+}

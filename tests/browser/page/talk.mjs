@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether each side hears what the other says, and how late. A side is a page (what its microphone
+// gave and its loudspeaker got is taken down, see ears.mjs) or the sotto program with WAV files.
+import assert from 'node:assert';
+
+import { take } from './ears.mjs';
+import { likeness, sleep } from './stage.mjs';
+
+export const TALK_MS = 8500; // longer than each of the recordings
+
+// CLOCK_MONOTONIC, in which the program tells times, to the wall clock's milliseconds.
+function wallOf(nanoseconds) {
+  const now = process.hrtime.bigint();
+  return Date.now() - Number(now - BigInt(Math.round(nanoseconds))) / 1e6;
+}
+
+export class TabSide {
+  constructor(name, page, wav) {
+    Object.assign(this, { name, page, wav });
+  }
+
+  spoken(from, to, path) {
+    return take(this.page, 'mic', from, to, path);
+  }
+
+  heard(from, to, path) {
+    return take(this.page, 'speaker', from, to, path);
+  }
+}
+
+export class ProgramSide {
+  // speaker: the WAV file that it writes.
+  constructor(name, program, wav, speaker) {
+    Object.assign(this, { name, program, wav, speaker });
+  }
+
+  #when(event) {
+    return wallOf(this.program.seen.find((e) => e.event === event).at_ns);
+  }
+
+  spoken() {
+    return { path: this.wav, start: this.#when('mic_started') };
+  }
+
+  heard() {
+    return { path: this.speaker, start: this.#when('speaker_started') };
+  }
+}
+
+// Lets both sides, whose call has begun at `from`, talk until everything was said; then hangUp() ends
+// the call (files are complete then) and the two are compared. Tells the delays.
+export async function compare(scene, what, sides, from, hangUp) {
+  await sleep(Math.max(0, from + TALK_MS - Date.now()));
+  const to = Date.now();
+  const sounds = [];
+  for (const [i, side] of sides.entries()) {
+    if (side instanceof TabSide) sounds[i] = await tab(scene, what, side, from, to);
+  }
+  await hangUp();
+  for (const [i, side] of sides.entries()) {
+    if (!(side instanceof TabSide)) sounds[i] = { spoken: side.spoken(), heard: side.heard() };
+  }
+  const said = [];
+  for (const [i, side] of sides.entries()) {
+    const { spoken } = sounds[1 - i];
+    const { heard } = sounds[i];
+    const got = await likeness(spoken.path, heard.path);
+    const delay = got.delay_ms + heard.start - spoken.start;
+    said.push(`${side.name} hears ${(100 * got.likeness).toFixed(0)} %, ${delay.toFixed(0)} ms late`);
+    assert.ok(got.same, `${side.name} hears what is said: ${JSON.stringify(got)}`);
+    assert.ok(delay > 0 && delay < 600, `${side.name} hears it ${delay} ms later`);
+    const own = await likeness(sounds[i].spoken.path, heard.path);
+    assert.ok(!own.same, `${side.name} does not hear itself: ${JSON.stringify(own)}`);
+  }
+  console.log(`  ${what}: ${said.join('; ')}`);
+}
+
+async function tab(scene, what, side, from, to) {
+  const name = `${what}-${side.name}`.replace(/\W+/g, '-');
+  return {
+    spoken: await side.spoken(from, to - 1000, scene.stage.path(`${name}-spoken.wav`)),
+    heard: await side.heard(from, to, scene.stage.path(`${name}-heard.wav`)),
+  };
+}
+
+// That something is heard, in that page, between two times.
+export async function isHeard(scene, page, spoken, from, to) {
+  const heard = await take(page, 'speaker', from, to, scene.stage.path(`heard-${from}.wav`));
+  return (await likeness(spoken, heard.path)).same;
+}
