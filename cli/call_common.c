@@ -4,6 +4,7 @@
 #include "keys.h"
 #include "line_lock.h"
 #include "screen.h"
+#include "store_sqlite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void status_clear(struct status *s)
 static void status_text(const struct desk *d, const struct sotto_call_info *info,
                         char out[STATUS_BYTES])
 {
-    const struct desk_call *note = desk_peek(d, info->call);
+    const struct call_note *note = desk_note(d, info->call);
     char duration[OUTPUT_TIME_BYTES] = "";
     if (note == NULL || note->active_ns == 0) {
         snprintf(out, STATUS_BYTES, "%s", desk_keys(d));

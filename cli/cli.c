@@ -4,7 +4,7 @@
 #include "passphrase.h"
 #include "paths.h"
 #include "prompt.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 #include <stdalign.h>
 #include <string.h>

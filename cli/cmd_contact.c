@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+#include "contact_acts.h"
 #include "prompt.h"
 #include "select.h"
 #include "store.h"
@@ -80,13 +81,12 @@ static int fail_link(struct cli *cli, int error, const char *text)
 
 static int check_link(struct cli *cli, const struct store *s, const struct sotto_number_link *l)
 {
-    struct sotto_fingerprint own;
-    sotto_identity_fingerprint(store_identity(s), &own);
-    if (sotto_fingerprint_equal(&own, &l->callee)) {
+    int error = contact_link_check(s, l, clock_now().unix_s);
+    if (error == SOTTO_EPEER) {
         return output_fail(&cli->out, CLI_REFUSED, "Give it to the person whom you made it for.",
                            "this is a number of your own");
     }
-    if (l->expires_unix_s != 0 && l->expires_unix_s <= clock_now().unix_s) {
+    if (error == SOTTO_EEXPIRED) {
         char when[OUTPUT_TIME_BYTES];
         return output_fail(&cli->out, CLI_REFUSED,
                            "Ask for a new one. If it should still be good, look at your clock: "
@@ -94,32 +94,6 @@ static int check_link(struct cli *cli, const struct store *s, const struct sotto
                            "this number expired on %s", output_time(l->expires_unix_s, when));
     }
     return CLI_OK;
-}
-
-struct update {
-    const struct sotto_number_link *link;
-    const char *name; // NULL: leave it
-};
-
-static int set_link(struct sotto_contact *c, void *arg)
-{
-    const struct update *u = arg;
-    c->has_link = true;
-    c->link = *u->link;
-    if (u->name != NULL) {
-        snprintf(c->label, sizeof c->label, "%s", u->name);
-    }
-    return SOTTO_OK;
-}
-
-static int add_new(struct store *s, const struct sotto_number_link *l, const char *label)
-{
-    struct sotto_contact c = {.fingerprint = l->callee, .has_link = true, .link = *l};
-    snprintf(c.label, sizeof c.label, "%s", label);
-    c.created_unix_s = clock_now().unix_s;
-    int error = store_contact_add(s, &c);
-    sotto_wipe(&c, sizeof c);
-    return error;
 }
 
 static int fail_add(struct cli *cli, int error, const char *label)
@@ -142,24 +116,15 @@ static int fail_add(struct cli *cli, int error, const char *label)
 static int keep_link(struct cli *cli, struct store *s, const struct sotto_number_link *l,
                      const char *name)
 {
-    struct update u = {l, name};
-    int error = store_contact_change(s, &l->callee, set_link, &u);
-    bool fresh = error == SOTTO_ENOTFOUND;
-    const char *label = name != NULL ? name : l->name;
-    if (fresh && label[0] == 0) {
+    bool fresh;
+    struct sotto_contact c;
+    int error = contact_keep_link(s, l, name, clock_now().unix_s, &fresh, &c);
+    if (error == SOTTO_EINVAL) {
         return output_fail(&cli->out, CLI_USAGE, "Say what you call them: --name NAME.",
                            "the link carries no name");
     }
-    if (fresh) {
-        error = add_new(s, l, label);
-    }
     if (error != SOTTO_OK) {
-        return fail_add(cli, error, label);
-    }
-    struct sotto_contact c;
-    error = store_contact_get(s, &l->callee, &c);
-    if (error != SOTTO_OK) {
-        return output_fail_error(&cli->out, error, "the contact");
+        return fail_add(cli, error, name != NULL ? name : l->name);
     }
     output_say(&cli->out, fresh ? "Added.\n"
                                 : "You know them already; the number is the new "
@@ -321,18 +286,11 @@ static int run_show(struct cli *cli, const void *options, int argc, char **argv)
     return with_contact(cli, argv[0], NULL, show);
 }
 
-static int set_label(struct sotto_contact *c, void *arg)
-{
-    snprintf(c->label, sizeof c->label, "%s", (const char *)arg);
-    return SOTTO_OK;
-}
-
 static int rename_contact(struct cli *cli, struct store *s, struct sotto_contact *c,
                           const char *argument)
 {
-    char label[SOTTO_NAME_MAX_BYTES + 1];
-    snprintf(label, sizeof label, "%s", argument);
-    int error = store_contact_change(s, &c->fingerprint, set_label, label);
+    const char *label = argument;
+    int error = contact_rename(s, &c->fingerprint, label);
     if (error == SOTTO_EEXIST) {
         return output_fail(&cli->out, CLI_EXISTS, NULL, "there is a contact '%s' already", label);
     }
@@ -340,7 +298,7 @@ static int rename_contact(struct cli *cli, struct store *s, struct sotto_contact
         return output_fail_error(&cli->out, error, "the contact");
     }
     output_say(&cli->out, "%s is %s now.\n", c->label, label);
-    set_label(c, label);
+    snprintf(c->label, sizeof c->label, "%s", label);
     output_json(&cli->out, contact_json(c));
     return CLI_OK;
 }

@@ -410,7 +410,7 @@ static int swap_numbers(struct exchange *x, const char *code)
     if (result != CLI_OK) {
         return result;
     }
-    const struct exchange_terms terms = {.expires_s = x->opt->expires_s, .calls = x->opt->calls};
+    const struct number_terms terms = {.expires_s = x->opt->expires_s, .calls = x->opt->calls};
     int err = exchange_book_mint(&x->ours, x->store, &terms, clock_now().unix_s);
     err = err != 0 ? err : open_runner(x);
     if (err != 0) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+#include "contact_acts.h"
 #include "line_view.h"
 #include "passphrase.h"
 #include "prompt.h"
 #include "relay.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 #include <string.h>
 
@@ -39,10 +40,7 @@ static int parse_invite(struct cli *cli, const char *text, struct store_profile 
         }
         return output_fail_error(&cli->out, error, "the invitation");
     }
-    p->has_line = true;
-    p->registered = false;
-    p->home = invite.relay;
-    memcpy(p->invite, invite.invite, sizeof p->invite);
+    line_take_invite(p, &invite);
     return CLI_OK;
 }
 

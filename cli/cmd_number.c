@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+#include "number_acts.h"
 #include "number_view.h"
 #include "qr.h"
 #include "relay.h"
@@ -90,18 +91,15 @@ static int make_number(struct cli *cli, struct store *s, const struct new_option
                        const char *label, struct store_number *n)
 {
     int64_t now = clock_now().unix_s;
-    *n = (struct store_number){.pending = STORE_PENDING_PUBLISH};
-    int error = sotto_number_init(&n->number, label, now, sotto_env_default());
+    const struct number_terms terms = {
+        .expires_s = opt->expires_s,
+        .calls = opt->one_call ? 1 : opt->calls,
+    };
+    int error = number_new(s, label, &terms, now, n);
     if (error == SOTTO_EINVAL) {
         return output_fail(&cli->out, CLI_USAGE, NULL,
                            "a label is 1 to %d bytes of text in one line", SOTTO_NAME_MAX_BYTES);
     }
-    if (error != SOTTO_OK) {
-        return output_fail_error(&cli->out, error, "the number");
-    }
-    n->number.expires_unix_s = opt->expires_s > 0 ? now + opt->expires_s : 0;
-    n->number.calls_max = opt->one_call ? 1 : opt->calls > 0 ? opt->calls : SOTTO_CALLS_UNLIMITED;
-    error = store_number_add(s, n, now);
     if (error == SOTTO_EEXIST) {
         return output_fail(&cli->out, CLI_EXISTS,
                            "Take another label, or revoke that one first: sotto number revoke "
@@ -267,22 +265,11 @@ static int run_show(struct cli *cli, const void *options, int argc, char **argv)
 
 // ---- revoke ------------------------------------------------------------------------------------
 
-static int mark_revoked(struct store_number *n, void *arg)
-{
-    (void)arg;
-    n->number.state = SOTTO_NUMBER_REVOKED;
-    n->pending = STORE_PENDING_WITHDRAW;
-    return SOTTO_OK;
-}
-
 static int revoke_number(struct cli *cli, struct store *s, struct store_number *n,
                          const void *options)
 {
     (void)options;
-    int error = SOTTO_OK;
-    if (n->number.state != SOTTO_NUMBER_REVOKED) {
-        error = store_number_change(s, n->number.token_hash, mark_revoked, NULL);
-    }
+    int error = number_revoke(s, n->number.token_hash);
     if (error != SOTTO_OK) {
         return output_fail_error(&cli->out, error, "the number");
     }
@@ -323,23 +310,6 @@ static const struct option_spec rebind_table[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 
-static int make_fresh(struct store_number *n, void *arg)
-{
-    (void)arg;
-    struct sotto_number *m = &n->number;
-    if (m->state != SOTTO_NUMBER_BOUND) {
-        return 1; // revoked, or rebound, in the meantime
-    }
-    m->state = SOTTO_NUMBER_FRESH;
-    m->was_bound = false;
-    m->verified = false;
-    m->leaks = 0;
-    m->leaked_unix_s = 0;
-    sotto_wipe(&m->bound, sizeof m->bound);
-    sotto_wipe(&m->leaked_to, sizeof m->leaked_to);
-    return SOTTO_OK;
-}
-
 static int ask_rebind(struct cli *cli, const struct sotto_number *m)
 {
     char when[OUTPUT_TIME_BYTES], fp[SOTTO_FINGERPRINT_TEXT_BYTES];
@@ -373,11 +343,10 @@ static int rebind(struct cli *cli, struct store *s, struct store_number *n, cons
         if (code != CLI_OK) {
             return code;
         }
-        int error = store_number_change(s, m->token_hash, make_fresh, NULL);
-        if (error != SOTTO_OK && error != 1) {
-            return output_fail_error(&cli->out, error, "the number");
+        int error = number_rebind(s, m->token_hash);
+        if (error == SOTTO_OK) {
+            error = store_number_get(s, m->token_hash, n);
         }
-        error = store_number_get(s, m->token_hash, n);
         if (error != SOTTO_OK) {
             return output_fail_error(&cli->out, error, "the number");
         }
@@ -398,41 +367,14 @@ static int run_rebind(struct cli *cli, const void *options, int argc, char **arg
 
 // ---- label -------------------------------------------------------------------------------------
 
-static int set_label(struct store_number *n, void *arg)
-{
-    snprintf(n->number.label, sizeof n->number.label, "%s", (const char *)arg);
-    return SOTTO_OK;
-}
-
-// Whether another number that can be called has that label.
-static bool label_taken(struct store *s, const struct store_number *self, const char *label)
-{
-    struct store_number *list;
-    size_t count;
-    if (store_numbers(s, &list, &count) != SOTTO_OK) {
-        return false; // the write that follows will say what is wrong
-    }
-    bool taken = false;
-    int64_t now = clock_now().unix_s;
-    for (size_t i = 0; i < count; i++) {
-        const struct sotto_number *m = &list[i].number;
-        bool other = memcmp(m->token_hash, self->number.token_hash, sizeof m->token_hash) != 0;
-        taken = taken ||
-                (other && strcmp(m->label, label) == 0 && sotto_number_check(m, now) == SOTTO_OK);
-    }
-    store_numbers_free(list, count);
-    return taken;
-}
-
 static int relabel(struct cli *cli, struct store *s, struct store_number *n, const void *options)
 {
-    char label[SOTTO_NAME_MAX_BYTES + 1];
-    snprintf(label, sizeof label, "%s", (const char *)options);
-    if (label_taken(s, n, label)) {
+    const char *label = options;
+    int error = number_rename(s, n->number.token_hash, label, clock_now().unix_s);
+    if (error == SOTTO_EEXIST) {
         return output_fail(&cli->out, CLI_EXISTS, NULL, "there is a number for '%s' already",
                            label);
     }
-    int error = store_number_change(s, n->number.token_hash, set_label, label);
     if (error == SOTTO_OK) {
         error = store_number_get(s, n->number.token_hash, n);
     }

@@ -2,7 +2,7 @@
 #include "commands.h"
 
 #include "passphrase.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 struct options {
     const char *new_file;

@@ -5,7 +5,7 @@
 #include "number_view.h"
 #include "probe.h"
 #include "relay.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 #define PROBE_MS 6000
 

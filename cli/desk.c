@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUALITY_FAIR_Q8 5  // 2 % of the sound was not there
-#define QUALITY_POOR_Q8 20 // 8 %
-
 static struct sotto_device *device(const struct desk *d)
 {
     return runner_device(d->runner);
@@ -56,38 +53,22 @@ void desk_progress(struct desk *d, enum output_mark mark, const char *fmt, ...)
 
 // ---- calls --------------------------------------------------------------------------------------
 
-static size_t place_of(const struct desk *d, uint32_t call)
+const struct call_note *desk_note(const struct desk *d, uint32_t call)
 {
-    size_t i = 0;
-    while (i < SOTTO_CALLS_MAX && d->calls[i].id != call) {
-        i++;
-    }
-    return i;
+    size_t i = call_notes_place(&d->notes, call);
+    return i < SOTTO_CALLS_MAX ? &d->notes.of[i] : NULL;
 }
 
-struct desk_call *desk_note(struct desk *d, uint32_t call)
+struct desk_call *desk_call_of(struct desk *d, uint32_t call)
 {
-    size_t i = place_of(d, call);
+    size_t i = call_notes_place(&d->notes, call);
     return i < SOTTO_CALLS_MAX ? &d->calls[i] : NULL;
 }
 
-const struct desk_call *desk_peek(const struct desk *d, uint32_t call)
+bool desk_asking(const struct desk *d, uint32_t call)
 {
-    size_t i = place_of(d, call);
-    return i < SOTTO_CALLS_MAX ? &d->calls[i] : NULL;
-}
-
-// The device has as many places as we, and reuses one only after its end was heard of.
-static struct desk_call *note_new(struct desk *d, uint32_t call)
-{
-    struct desk_call *place = desk_note(d, call);
-    for (size_t i = 0; place == NULL && i < SOTTO_CALLS_MAX; i++) {
-        if (d->calls[i].id == 0 || d->calls[i].logged) {
-            place = &d->calls[i];
-            *place = (struct desk_call){.id = call, .started_unix_s = clock_now().unix_s};
-        }
-    }
-    return place;
+    size_t i = call_notes_place(&d->notes, call);
+    return i < SOTTO_CALLS_MAX && d->calls[i].asking;
 }
 
 static bool find_call(const struct desk *d, struct sotto_call_info *out,
@@ -146,34 +127,19 @@ bool desk_current(const struct desk *d, struct sotto_call_info *out)
 
 const char *desk_quality(const struct desk *d, const struct sotto_call_info *info)
 {
-    const struct desk_call *c = desk_peek(d, info->call);
-    if (info->reconnecting) {
-        return "reconnecting";
-    }
-    if (c == NULL || c->bad_q8 < QUALITY_FAIR_Q8) {
-        return "good";
-    }
-    return c->bad_q8 < QUALITY_POOR_Q8 ? "fair" : "poor";
+    return call_quality_text(call_note_quality(desk_note(d, info->call), info));
 }
 
 // Once a second: how much of the last second was not there.
 static void look_at_quality(struct desk *d)
 {
     struct sotto_call_info info;
-    if (!find_call(d, &info, is_talking)) {
-        return;
+    if (find_call(d, &info, is_talking)) {
+        struct call_note *note = call_notes_find(&d->notes, info.call);
+        if (note != NULL) {
+            call_note_look(note, &info);
+        }
     }
-    struct desk_call *c = desk_note(d, info.call);
-    if (c == NULL) {
-        return;
-    }
-    const struct sotto_playout_stats *p = &info.stats.playout;
-    uint64_t heard = p->played - c->heard;
-    uint64_t missing = p->concealed - c->concealed;
-    unsigned share = heard + missing > 0 ? (unsigned)(256 * missing / (heard + missing)) : 0;
-    c->bad_q8 = (c->bad_q8 * (DESK_QUALITY_S - 1) + share) / DESK_QUALITY_S;
-    c->heard = p->played;
-    c->concealed = p->concealed;
 }
 
 // ---- the log ------------------------------------------------------------------------------------
@@ -191,27 +157,13 @@ static void load_recent(struct desk *d)
 
 bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev)
 {
-    int64_t since = clock_now().unix_s - DESK_LEAK_QUIET_S;
-    for (size_t i = 0; i < d->recent_count; i++) {
-        const struct store_log_entry *e = &d->recent[i];
-        if (e->kind == STORE_LOG_LEAK && e->started_unix_s > since &&
-            strcmp(e->label, ev->label) == 0) {
-            return false;
-        }
-    }
-    return true;
+    return call_note_leak_is_news(d->recent, d->recent_count, ev->label, clock_now().unix_s);
 }
 
 static void log_number(struct desk *d, const struct sotto_event *ev, enum store_log_kind kind)
 {
-    struct store_log_entry e = {
-        .kind = kind,
-        .incoming = true,
-        .has_peer = true,
-        .started_unix_s = clock_now().unix_s,
-        .peer = ev->fingerprint,
-    };
-    snprintf(e.label, sizeof(e.label), "%s", ev->label);
+    struct store_log_entry e;
+    call_note_number_entry(&e, kind, ev, clock_now().unix_s);
     if (store_log_add(d->store, &e) == 0) {
         load_recent(d);
     }
@@ -219,20 +171,10 @@ static void log_number(struct desk *d, const struct sotto_event *ev, enum store_
 
 // ---- events -------------------------------------------------------------------------------------
 
-static void on_active(struct desk *d, struct desk_call *c)
-{
-    if (c->active_ns != 0) {
-        return;
-    }
-    c->active_ns = clock_now().mono_ns;
-    getrusage(RUSAGE_SELF, &c->usage);
-    runner_lateness(d->runner, &c->late);
-}
-
-static void on_ended(struct desk *d, struct desk_call *c, const struct sotto_event *ev)
+static void on_ended(struct desk *d, struct call_note *note, const struct sotto_event *ev)
 {
     struct sotto_call_info info;
-    if (c->logged || sotto_device_call_info(device(d), ev->call, &info) != 0) {
+    if (note->logged || sotto_device_call_info(device(d), ev->call, &info) != 0) {
         return;
     }
     struct desk_report report;
@@ -241,7 +183,7 @@ static void on_ended(struct desk *d, struct desk_call *c, const struct sotto_eve
     if (d->opt.statistics && !d->view.screen && !d->cli->out.json) {
         desk_report_text(d, &report);
     }
-    c->logged = true;
+    note->logged = true;
     load_recent(d);
     bool glare_goes_on = ev->end == SOTTO_END_GLARE && ev->other != 0;
     if (ev->call == d->dialled && glare_goes_on) {
@@ -250,21 +192,29 @@ static void on_ended(struct desk *d, struct desk_call *c, const struct sotto_eve
     }
     if (d->dialled == 0 || ev->call == d->dialled) {
         d->last_end = ev->end;
-        d->last_answered = c->active_ns != 0;
+        d->last_answered = note->active_ns != 0;
     }
     d->finished++;
 }
 
 static void on_call_state(struct desk *d, const struct sotto_event *ev)
 {
-    struct desk_call *c = note_new(d, ev->call);
-    if (c == NULL) {
+    bool fresh = call_notes_place(&d->notes, ev->call) == SOTTO_CALLS_MAX;
+    size_t place = call_notes_take(&d->notes, ev->call, clock_now().unix_s);
+    if (place == SOTTO_CALLS_MAX) {
         return;
     }
-    if (ev->state == SOTTO_CALL_ACTIVE) {
-        on_active(d, c);
-    } else if (ev->state == SOTTO_CALL_ENDED) {
-        on_ended(d, c, ev);
+    struct desk_call *c = &d->calls[place];
+    if (fresh) {
+        *c = (struct desk_call){.asking = false};
+    }
+    if (ev->state == SOTTO_CALL_ACTIVE && d->notes.of[place].active_ns == 0) {
+        getrusage(RUSAGE_SELF, &c->usage);
+        runner_lateness(d->runner, &c->late);
+    }
+    call_notes_event(&d->notes, device(d), ev, clock_now());
+    if (ev->state == SOTTO_CALL_ENDED) {
+        on_ended(d, &d->notes.of[place], ev);
     }
 }
 
@@ -286,23 +236,12 @@ static void stop_if_done(struct desk *d)
     }
 }
 
-// The device forgets it with the keys.
-static void remember_trust(struct desk *d, const struct sotto_event *ev)
-{
-    struct desk_call *c = desk_note(d, ev->call);
-    struct sotto_call_info info;
-    if (c != NULL && sotto_device_call_info(device(d), ev->call, &info) == 0) {
-        c->secure = info.secure;
-        c->verified = info.verified;
-    }
-}
-
 static void act_on(struct desk *d, const struct sotto_event *ev)
 {
     switch (ev->type) {
     case SOTTO_EVENT_CALL_SECURE:
     case SOTTO_EVENT_CALL_VERIFIED:
-        remember_trust(d, ev);
+        call_notes_event(&d->notes, device(d), ev, clock_now());
         break;
     case SOTTO_EVENT_CALL_STATE:
         on_call_state(d, ev);
@@ -422,7 +361,7 @@ static void on_limit(uv_timer_t *timer)
 static void check_call_limit(struct desk *d)
 {
     for (size_t i = 0; d->opt.call_max_s > 0 && i < SOTTO_CALLS_MAX; i++) {
-        struct desk_call *c = &d->calls[i];
+        const struct call_note *c = &d->notes.of[i];
         sotto_ns limit = c->active_ns + d->opt.call_max_s * SOTTO_NS_PER_S;
         if (c->id != 0 && !c->logged && c->active_ns != 0 && clock_now().mono_ns >= limit) {
             sotto_device_hangup(device(d), c->id, clock_now());
@@ -600,7 +539,7 @@ enum cli_exit desk_run(struct desk *d)
 
 static bool compare_words(struct desk *d, const struct sotto_call_info *info, bool match)
 {
-    struct desk_call *c = desk_note(d, info->call);
+    struct desk_call *c = desk_call_of(d, info->call);
     if (c == NULL || !c->asking) {
         return false;
     }
@@ -610,7 +549,7 @@ static bool compare_words(struct desk *d, const struct sotto_call_info *info, bo
 
 static bool ask_words(struct desk *d, const struct sotto_call_info *info)
 {
-    struct desk_call *c = desk_note(d, info->call);
+    struct desk_call *c = desk_call_of(d, info->call);
     char words[SOTTO_WORDS_TEXT_BYTES];
     if (c == NULL || !info->secure) {
         return false;
@@ -675,8 +614,7 @@ const char *desk_keys(const struct desk *d)
     if (!desk_current(d, &info)) {
         return "q quit";
     }
-    const struct desk_call *c = desk_peek(d, info.call);
-    if (c != NULL && c->asking) {
+    if (desk_asking(d, info.call)) {
         return "y the words match   n they differ";
     }
     if (info.state != SOTTO_CALL_ACTIVE) {

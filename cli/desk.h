@@ -5,6 +5,7 @@
 #ifndef SOTTO_CLI_DESK_H
 #define SOTTO_CLI_DESK_H
 
+#include "call_note.h"
 #include "cli.h"
 #include "publisher.h"
 #include "runner.h"
@@ -13,11 +14,9 @@
 #include <sys/resource.h>
 
 #define DESK_TEXT_BYTES     512
-#define DESK_NOTICES_MAX    4  // lines that the screen keeps
-#define DESK_RECENT_MAX     32 // calls of the log that the screen shows
-#define DESK_LEAK_QUIET_S   3600
+#define DESK_NOTICES_MAX    4   // lines that the screen keeps
+#define DESK_RECENT_MAX     32  // calls of the log that the screen shows
 #define DESK_HANGUP_TAIL_MS 800 // after the end of a file microphone, so that its end is heard
-#define DESK_QUALITY_S      5   // what "quality" looks back on
 
 struct desk;
 
@@ -55,16 +54,11 @@ enum desk_line {
     DESK_LINE_REPLACED
 };
 
-// A call as the desk sees it, beside what sotto_device_call_info says.
+// What the desk knows of a call beside its note.
 struct desk_call {
-    uint32_t id; // 0: free
-    int64_t started_unix_s;
-    sotto_ns active_ns;                    // when the conversation began; 0 not yet
-    struct rusage usage;                   // of the process, then
-    struct runner_lateness late;           // of the runner, then
-    bool logged, secure, verified, asking; // asking: do the words match?
-    uint64_t heard, concealed, lost;       // at the last look
-    unsigned bad_q8; // share of the sound that was not there, smoothed, in 1/256
+    struct rusage usage;         // of the process, when the conversation began
+    struct runner_lateness late; // of the runner, then
+    bool asking;                 // do the words match?
 };
 
 struct desk_notice {
@@ -82,8 +76,9 @@ struct desk {
     enum desk_line line;
     bool link_up, told_down;
     enum net_transport transport;
-    struct desk_call calls[SOTTO_CALLS_MAX];
-    unsigned finished; // calls that are over
+    struct call_notes notes;
+    struct desk_call calls[SOTTO_CALLS_MAX]; // at the places of the notes
+    unsigned finished;                       // calls that are over
     enum sotto_end last_end;
     bool last_answered;
     uv_timer_t second, tail, limit;
@@ -114,8 +109,10 @@ bool desk_current(const struct desk *d, struct sotto_call_info *out);
 // The incoming call that has been ringing longest: another one does not take its place under the
 // user's finger. False: there is none.
 bool desk_ringing(const struct desk *d, struct sotto_call_info *out);
-struct desk_call *desk_note(struct desk *d, uint32_t call); // NULL: unknown
-const struct desk_call *desk_peek(const struct desk *d, uint32_t call);
+// NULL: unknown.
+const struct call_note *desk_note(const struct desk *d, uint32_t call);
+struct desk_call *desk_call_of(struct desk *d, uint32_t call);
+bool desk_asking(const struct desk *d, uint32_t call); // whether the words match
 // What the keys are now, as one line: "a answer  d decline".
 const char *desk_keys(const struct desk *d);
 
@@ -128,9 +125,7 @@ const char *desk_line_text(const struct desk *d);
 // "good", "fair", "poor", "reconnecting".
 const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);
 
-// Whether the log does not yet say that this number was used with another key in the last
-// DESK_LEAK_QUIET_S: whoever has it may dial without end, and must not push everything else out of
-// the log. The number itself counts each time.
+// call_note_leak_is_news, by the newest of the log.
 bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev);
 
 // ---- desk_json.c: the same events as JSON lines. The value is released.
@@ -156,7 +151,7 @@ bool desk_verified(const struct desk *d, const struct sotto_call_info *info);
 struct desk_report {
     struct sotto_call_info info;
     char transport[16];
-    bool secure, verified;                              // it was, in its time
+    bool secure;                                        // it was, in its time
     double dial_to_ring_ms, accept_to_voice_ms, talk_s; // negative: it did not happen
     double cpu_s;                                       // of the process, from the answer on
     struct runner_lateness late;

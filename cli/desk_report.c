@@ -26,54 +26,31 @@ void desk_report_make(struct desk_report *out, const struct desk *d,
                       const struct sotto_call_info *info)
 {
     struct desk_report r = {.info = *info, .talk_s = -1, .cpu_s = -1};
-    const struct desk_call *note = desk_peek(d, info->call);
+    size_t place = call_notes_place(&d->notes, info->call);
     snprintf(r.transport, sizeof(r.transport), "%s", net_transport_name(d->transport));
     r.dial_to_ring_ms = ms_between(info->started_ns, info->ringing_ns);
     r.accept_to_voice_ms = ms_between(info->accepted_ns, info->first_voice_ns);
-    if (note != NULL) {
+    if (place < SOTTO_CALLS_MAX) {
+        const struct call_note *note = &d->notes.of[place];
+        const struct desk_call *c = &d->calls[place];
+        double talk_ms = call_note_talk_ms(note, info, clock_now().mono_ns);
         r.secure = note->secure;
-        r.verified = note->verified;
-    }
-    if (note != NULL && note->active_ns != 0) {
-        sotto_ns end = info->ended_ns != 0 ? info->ended_ns : clock_now().mono_ns;
-        r.talk_s = ms_between(note->active_ns, end) / 1000;
-        r.cpu_s = cpu_since(&note->usage);
-        runner_lateness(d->runner, &r.late);
-        r.late.cells -= note->late.cells;
-        r.late.total_ns -= note->late.total_ns;
-        r.late.over_ms -= note->late.over_ms;
+        if (talk_ms >= 0) {
+            r.talk_s = talk_ms / 1000;
+            r.cpu_s = cpu_since(&c->usage);
+            runner_lateness(d->runner, &r.late);
+            r.late.cells -= c->late.cells;
+            r.late.total_ns -= c->late.total_ns;
+            r.late.over_ms -= c->late.over_ms;
+        }
     }
     *out = r;
 }
 
 void desk_report_log(const struct desk *d, const struct desk_report *r)
 {
-    const struct sotto_call_info *info = &r->info;
-    const struct desk_call *note = desk_peek(d, info->call);
-    struct store_log_entry e = {
-        .kind = STORE_LOG_CALL,
-        .incoming = info->incoming,
-        .answered = r->talk_s >= 0,
-        .secure = r->secure,
-        .verified = r->verified,
-        .has_peer = info->has_peer,
-        .started_unix_s = note != NULL ? note->started_unix_s : clock_now().unix_s,
-        .duration_s = r->talk_s > 0 ? (uint32_t)r->talk_s : 0,
-        .end = info->end,
-        .peer = info->peer,
-        .rtt_us = (uint32_t)(info->stats.rtt_ns / 1000),
-        .jitter_us = info->stats.playout.jitter_us,
-        .rekeys = info->stats.epoch,
-        .cells_sent = info->stats.cells_sent,
-        .cells_received = info->stats.cells_received,
-        .cells_lost = info->stats.cells_lost,
-        .frames_played = info->stats.playout.played,
-        .frames_concealed = info->stats.playout.concealed,
-    };
-    snprintf(e.label, sizeof(e.label), "%s", info->label);
-    const char *group = info->stats.session.group;
-    snprintf(e.group, sizeof(e.group), "%s", group != NULL ? group : "");
-    snprintf(e.transport, sizeof(e.transport), "%s", r->transport);
+    struct store_log_entry e;
+    call_note_entry(&e, desk_note(d, r->info.call), &r->info, r->transport, clock_now());
     int err = store_log_add(d->store, &e);
     if (err != 0) {
         output_note(&d->cli->out, "sotto: the call could not be written to the log: %s\n",

@@ -4,7 +4,7 @@
 #include "harden.h"
 #include "number_view.h"
 #include "paths.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 #include <errno.h>
 #include <stdarg.h>

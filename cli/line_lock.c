@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "line_lock.h"
+#include "store_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>

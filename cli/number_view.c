@@ -7,51 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum number_condition number_condition(const struct sotto_number *n, int64_t now_unix_s)
-{
-    switch (sotto_number_check(n, now_unix_s)) {
-    case SOTTO_EREVOKED:
-        return CONDITION_REVOKED;
-    case SOTTO_EEXPIRED:
-        return CONDITION_EXPIRED;
-    case SOTTO_EUSEDUP:
-        return CONDITION_USED_UP;
-    default:
-        break;
-    }
-    if (n->state == SOTTO_NUMBER_FRESH) {
-        return CONDITION_FRESH;
-    }
-    return n->leaks > 0 ? CONDITION_LEAKED : CONDITION_BOUND;
-}
-
-const char *number_condition_name(enum number_condition c)
-{
-    static const char *const names[] = {
-        [CONDITION_REVOKED] = "revoked", [CONDITION_EXPIRED] = "expired",
-        [CONDITION_USED_UP] = "used_up", [CONDITION_LEAKED] = "leaked",
-        [CONDITION_FRESH] = "fresh",     [CONDITION_BOUND] = "bound",
-    };
-    return names[c];
-}
-
-int number_link_text(const struct store *s, const struct sotto_number *n,
-                     char out[SOTTO_LINK_MAX_BYTES])
-{
-    const struct store_profile *profile = store_profile(s);
-    struct sotto_number_link link = {
-        .relay = profile->home,
-        .secret = n->secret,
-        .expires_unix_s = n->expires_unix_s,
-    };
-    memcpy(link.token, n->token, sizeof link.token);
-    sotto_identity_fingerprint(store_identity(s), &link.callee);
-    snprintf(link.name, sizeof link.name, "%s", profile->name);
-    int len = sotto_number_link_format(&link, out, SOTTO_LINK_MAX_BYTES);
-    sotto_wipe(&link, sizeof link);
-    return len < 0 ? len : SOTTO_OK;
-}
-
 // ---- in words ----------------------------------------------------------------------------------
 
 static void say_until(const struct cli *cli, const struct sotto_number *n, int64_t now_unix_s)

@@ -4,23 +4,7 @@
 #define SOTTO_CLI_NUMBER_VIEW_H
 
 #include "cli.h"
-#include "store.h"
-
-// What a number is good for, worst first.
-enum number_condition {
-    CONDITION_REVOKED,
-    CONDITION_EXPIRED,
-    CONDITION_USED_UP,
-    CONDITION_LEAKED, // bound, and somebody else has tried it
-    CONDITION_FRESH,
-    CONDITION_BOUND,
-};
-enum number_condition number_condition(const struct sotto_number *n, int64_t now_unix_s);
-const char *number_condition_name(enum number_condition c); // in JSON: "used_up"
-
-// The link that the number's holder needs.
-int number_link_text(const struct store *s, const struct sotto_number *n,
-                     char out[SOTTO_LINK_MAX_BYTES]);
+#include "number_acts.h"
 
 // "terms": who, until when, how many calls. Some lines, indented by two.
 void number_say_terms(const struct cli *cli, const struct sotto_number *n, int64_t now_unix_s);

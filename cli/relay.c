@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay.h"
 
+#include "contact_acts.h"
 #include "publisher.h"
 #include "runner.h"
 
@@ -114,10 +115,7 @@ static void conclude_code(struct visit *v, struct relay_visit *out, int code)
 
 static void write_registered(struct store *s, struct relay_visit *out)
 {
-    struct store_profile p = *store_profile(s);
-    p.registered = true;
-    sotto_wipe(p.invite, sizeof p.invite);
-    int error = store_set_profile(s, &p);
+    int error = line_confirm(s);
     if (error != SOTTO_OK) {
         conclude(out, output_exit_for(error), sotto_strerror(error));
     }

@@ -121,7 +121,7 @@ static const char *state_text(const struct sotto_call_info *info)
 
 static void draw_title(const struct screen *s, int y, const struct sotto_call_info *info)
 {
-    const struct desk_call *note = desk_peek(s->desk, info->call);
+    const struct call_note *note = desk_note(s->desk, info->call);
     char duration[OUTPUT_TIME_BYTES] = "", right[DESK_TEXT_BYTES];
     if (note != NULL && note->active_ns != 0) {
         output_duration((clock_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
@@ -134,14 +134,13 @@ static void draw_title(const struct screen *s, int y, const struct sotto_call_in
 
 static int draw_words(const struct screen *s, int y, const struct sotto_call_info *info)
 {
-    const struct desk_call *note = desk_peek(s->desk, info->call);
     char words[SOTTO_WORDS_TEXT_BYTES];
     if (!info->secure) {
         put_text(y, 2, COLS - 4, LOOK_DIM, "making it secure");
         return y + 1;
     }
     sotto_words_text(&info->words, words);
-    if (note != NULL && note->asking) {
+    if (desk_asking(s->desk, info->call)) {
         put_text(y, 2, COLS - 4, LOOK_BOLD, words);
         return y + 1 +
                put_wrapped(y + 1, 2, COLS - 4, 3, LOOK_WARN,

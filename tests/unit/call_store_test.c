@@ -6,6 +6,7 @@
 #include "exchange_book.h"
 #include "line_lock.h"
 #include "target.h"
+#include "store_sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +126,7 @@ static void a_link_is_called_by_our_own_label(void **state)
 
 // ---- exchange_book ------------------------------------------------------------------------------
 
-static struct exchange_number mint(struct store *s, const struct exchange_terms *terms)
+static struct exchange_number mint(struct store *s, const struct number_terms *terms)
 {
     struct exchange_number n;
     assert_int_equal(exchange_book_mint(&n, s, terms, NOW), 0);
@@ -135,7 +136,7 @@ static struct exchange_number mint(struct store *s, const struct exchange_terms 
 static void a_minted_number_leads_to_us(void **state)
 {
     struct place *p = *state;
-    const struct exchange_terms terms = {.expires_s = 3600, .calls = 2};
+    const struct number_terms terms = {.expires_s = 3600, .calls = 2};
     struct exchange_number n = mint(p->store, &terms);
     struct sotto_fingerprint own;
     uint8_t hash[SOTTO_TOKEN_HASH_BYTES];
@@ -149,7 +150,7 @@ static void a_minted_number_leads_to_us(void **state)
     assert_int_equal(n.link.expires_unix_s, NOW + 3600);
     assert_int_equal(n.number.expires_unix_s, NOW + 3600);
     assert_int_equal(n.number.calls_max, 2);
-    const struct exchange_terms none = {0};
+    const struct number_terms none = {0};
     n = mint(p->store, &none);
     assert_int_equal(n.number.expires_unix_s, 0);
     assert_true(n.number.calls_max == SOTTO_CALLS_UNLIMITED);
@@ -158,7 +159,7 @@ static void a_minted_number_leads_to_us(void **state)
 static void an_exchange_leaves_a_bound_number_and_a_verified_contact(void **state)
 {
     struct place *p = *state;
-    const struct exchange_terms none = {0};
+    const struct number_terms none = {0};
     struct exchange_number n = mint(p->store, &none);
     struct sotto_number_link theirs = link_of(9, "Ottawa itself");
     struct sotto_fingerprint peer = fingerprint(9);
@@ -183,7 +184,7 @@ static void an_exchange_leaves_a_bound_number_and_a_verified_contact(void **stat
 static void nothing_is_lost_over_a_label(void **state)
 {
     struct place *p = *state;
-    const struct exchange_terms none = {0};
+    const struct number_terms none = {0};
     char label[SOTTO_NAME_MAX_BYTES + 1];
     memset(label, 'x', sizeof(label) - 1);
     label[sizeof(label) - 1] = '\0';
@@ -203,7 +204,7 @@ static void nothing_is_lost_over_a_label(void **state)
 static void somebody_known_keeps_their_label(void **state)
 {
     struct place *p = *state;
-    const struct exchange_terms none = {0};
+    const struct number_terms none = {0};
     struct exchange_number n = mint(p->store, &none);
     struct sotto_number_link theirs = link_of(5, "");
     struct sotto_fingerprint peer = fingerprint(5);

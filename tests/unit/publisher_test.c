@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "publisher.h"
-#include "store.h"
+#include "store_sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

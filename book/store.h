@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a device keeps: identity, line, numbers, contacts, the log of calls. One directory (0700)
-// with one SQLite file in it (0600). Everything private is in boxes sealed with the vault under
-// their own row's name; see docs/STORE.md for what a thief still sees (how many boxes of which
-// kind there are; sizes are padded).
+// What a device keeps: identity, line, numbers, contacts, the log of calls. Everything private is
+// in boxes sealed with the vault under their own row's name; see docs/STORE.md for what a thief
+// still sees (how many boxes of which kind there are; sizes are padded). Where the boxes lie is a
+// backend's business (store_backend.h); stores are opened with cli/store_sqlite.h or
+// web/wasm/store_slots.h.
 //
-// Several processes may use one store at once. Each function below is one transaction: when it
-// returns 0 its change is on the disk, when it fails nothing has changed. A process killed at any
-// moment leaves the store as it was before or after.
+// Each function below is one transaction: when it returns 0 its change is durable, when it fails
+// nothing has changed. A process killed at any moment leaves the store as it was before or after.
 //
-// Errors of all functions, beside those that they name: SOTTO_EIO (the disk or another process in
-// the way for STORE_BUSY_MS; store_error_text says more), SOTTO_EFULL (disk or quota full),
-// SOTTO_EPARSE (the file, or a box in it, is damaged), SOTTO_ENOMEM.
-#ifndef SOTTO_CLI_STORE_H
-#define SOTTO_CLI_STORE_H
+// Errors of all functions, beside those that they name: SOTTO_EIO (the disk, or another process in
+// the way; store_error_text says more), SOTTO_EFULL (disk or quota full), SOTTO_EPARSE (the file,
+// or a box in it, is damaged), SOTTO_ENOMEM.
+#ifndef SOTTO_BOOK_STORE_H
+#define SOTTO_BOOK_STORE_H
 
 #include <sotto/device.h>
 #include <sotto/identity.h>
@@ -23,8 +23,6 @@
 
 struct store;
 
-#define STORE_FILE         "sotto.db"
-#define STORE_BUSY_MS      10000
 #define STORE_NUMBERS_MAX  1000 // the oldest revoked one gives way, else SOTTO_ELIMIT
 #define STORE_CONTACTS_MAX 2000 // then SOTTO_ELIMIT
 #define STORE_LOG_MAX      4000 // the oldest entries give way
@@ -42,17 +40,7 @@ struct store_profile {
     uint8_t invite[SOTTO_INVITE_BYTES]; // until registered
 };
 
-// Makes the directory (its parents must exist, or be XDG ones), a fresh identity and, if
-// profile->has_line, a line key. SOTTO_EEXIST: there is a store already; it is not touched.
-// cost NULL: the vault's default.
-int store_create(struct store **out, const char *dir, const char *passphrase,
-                 const struct sotto_vault_cost *cost, const struct store_profile *profile);
-// SOTTO_ENOTFOUND: no store there. SOTTO_EPASSPHRASE. SOTTO_ESTATE: made by a newer sotto.
-int store_open(struct store **out, const char *dir, const char *passphrase);
 void store_close(struct store *s); // wipes; NULL is allowed
-
-// Whether there is a store (true) and whether it wants a passphrase, without opening it.
-bool store_exists(const char *dir, bool *wants_passphrase);
 // SOTTO_EPASSPHRASE: the old one is wrong. new NULL or "": none from now on.
 int store_change_passphrase(struct store *s, const char *old_passphrase, const char *new_passphrase,
                             const struct sotto_vault_cost *cost);
@@ -61,22 +49,21 @@ int store_change_passphrase(struct store *s, const char *old_passphrase, const c
 const struct sotto_identity *store_identity(const struct store *s);
 const struct sotto_line_key *store_line_key(const struct store *s); // NULL: no line
 const struct store_profile *store_profile(const struct store *s);
-const char *store_dir(const struct store *s);
 bool store_has_passphrase(const struct store *s);
 
 // Writes the profile; makes a line key if it has got a line now.
 int store_set_profile(struct store *s, const struct store_profile *profile);
 
-// The last error as SQLite or the operating system words it; "" if there was none.
+// The last error as the backend or the operating system words it; "" if there was none.
 const char *store_error_text(const struct store *s);
 
 // For the device. The store is its user pointer.
 struct sotto_book store_book(struct store *s);
 
-// True if another process has written since the last call (or since opening).
+// True if somebody else has written since the last call (or since opening).
 bool store_changed(struct store *s);
 
-// PRAGMA integrity_check, and every box opened. *boxes: how many there are, *damaged: those that
+// The backend's own check, and every box opened. *boxes: how many there are, *damaged: those that
 // do not open. SOTTO_EPARSE: the file itself is damaged (text in store_error_text).
 int store_check(struct store *s, size_t *boxes, size_t *damaged);
 

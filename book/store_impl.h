@@ -1,60 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of the store, for store*.c only: the connection and the boxes.
-#ifndef SOTTO_CLI_STORE_IMPL_H
-#define SOTTO_CLI_STORE_IMPL_H
+// The inside of the store, for store*.c and backends only.
+#ifndef SOTTO_BOOK_STORE_IMPL_H
+#define SOTTO_BOOK_STORE_IMPL_H
 
 #include "store.h"
-
-#include <sqlite3.h>
+#include "store_backend.h"
 
 struct store {
-    sqlite3 *db;
+    const struct store_backend *backend;
+    void *db; // the backend's
     struct sotto_vault *vault;
     struct sotto_identity *identity;
     struct sotto_line_key *line_key;
     struct store_profile profile;
     bool has_passphrase;
-    int64_t data_version;
-    char error_text[STORE_ERROR_BYTES];
-    char dir[]; // NUL-terminated
 };
 
-// ---- connection (store_db.c) -------------------------------------------------------------------
-
-#define STORE_FORMAT         1           // PRAGMA user_version
-#define STORE_APPLICATION_ID 0x736f7474L // "sott"
-
-// Opens `path` with everything set as the store wants it (WAL, synchronous=FULL, ...).
-// s->db is set even on failure, as SQLite does; the caller closes it.
-int store_db_open(struct store *s, const char *path, bool create);
-// The error for what SQLite returned; keeps the text.
-int store_db_error(struct store *s, int rc);
-int store_db_exec(struct store *s, const char *sql);
-int store_db_integer(struct store *s, const char *sql, int64_t *out);
-int store_db_prepare(struct store *s, const char *sql, sqlite3_stmt **out);
-// Runs a statement that gives no row, and finalizes it.
-int store_db_finish(struct store *s, sqlite3_stmt *statement);
-
-// One transaction: _begin, then _end with what was done; _end commits if it is 0, else rolls back,
-// and returns it, or why the commit failed.
+// One transaction that writes: _begin, then _end with what was done; _end commits if it is 0, else
+// rolls back, and returns it, or why the commit failed.
 int store_begin(struct store *s);
 int store_end(struct store *s, int error);
 
-int store_meta_get(struct store *s, const char *name, uint8_t *out, size_t len);
-int store_meta_set(struct store *s, const char *name, const uint8_t *data, size_t len);
-
 // ---- boxes (store_box.c) -----------------------------------------------------------------------
-
-#define BOX_ID_BYTES 16
-
-enum box_kind { // in the file: never renumber
-    BOX_PROFILE = 1,
-    BOX_IDENTITY = 2,
-    BOX_LINE_KEY = 3,
-    BOX_NUMBER = 4,
-    BOX_CONTACT = 5,
-    BOX_LOG = 6,
-};
 
 // A new random name for a box.
 void box_new_id(uint8_t id[BOX_ID_BYTES]);
@@ -62,6 +29,8 @@ void box_new_id(uint8_t id[BOX_ID_BYTES]);
 int box_put(struct store *s, enum box_kind kind, const uint8_t id[BOX_ID_BYTES],
             const uint8_t *plain, size_t len);
 int box_remove(struct store *s, enum box_kind kind, const uint8_t id[BOX_ID_BYTES]);
+// Everything in `from` that opens, sealed anew for `to`, in whose transaction it happens.
+int box_copy_all(struct store *to, struct store *from);
 
 struct box_scan {
     // Called for each box that opens. 0: go on; SOTTO_EPARSE: it is damaged, go on; anything else

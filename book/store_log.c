@@ -45,7 +45,7 @@ static int load(struct store *s, struct box_list *list)
 static int load_steady(struct store *s, struct box_list *list)
 {
     // A read transaction, so that count and rows are of one moment.
-    int error = store_db_exec(s, "BEGIN");
+    int error = s->backend->begin(s->db, false);
     if (error != SOTTO_OK) {
         return error;
     }
@@ -121,16 +121,7 @@ int store_log_add(struct store *s, const struct store_log_entry *e)
 static int clear_in(struct store *s, size_t *removed)
 {
     int error = box_count(s, BOX_LOG, removed);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    sqlite3_stmt *statement;
-    error = store_db_prepare(s, "DELETE FROM box WHERE kind = ?", &statement);
-    if (error != SOTTO_OK) {
-        return error;
-    }
-    sqlite3_bind_int(statement, 1, BOX_LOG);
-    return store_db_finish(s, statement);
+    return error == SOTTO_OK ? s->backend->box_clear(s->db, BOX_LOG) : error;
 }
 
 int store_log_clear(struct store *s, size_t *removed)
@@ -144,6 +135,6 @@ int store_log_clear(struct store *s, size_t *removed)
         return error;
     }
     *removed = count;
-    (void)store_db_exec(s, "PRAGMA wal_checkpoint(TRUNCATE)"); // nothing of it stays in the log
+    s->backend->forget(s->db);
     return SOTTO_OK;
 }

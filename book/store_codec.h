@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is inside the store's boxes: structs to bytes and back. Every box of a kind has the same
 // size, so that its size says nothing; the first byte is the version of its layout.
-#ifndef SOTTO_CLI_STORE_CODEC_H
-#define SOTTO_CLI_STORE_CODEC_H
+#ifndef SOTTO_BOOK_STORE_CODEC_H
+#define SOTTO_BOOK_STORE_CODEC_H
 
 #include "store.h"
 

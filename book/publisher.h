@@ -2,8 +2,8 @@
 // Brings the relay up to date: numbers that were made or withdrawn while it could not be reached.
 // For commands (relay.h) and for `listen`: call publisher_start when the line is ready and whenever
 // store_changed says so, hand it every event.
-#ifndef SOTTO_CLI_PUBLISHER_H
-#define SOTTO_CLI_PUBLISHER_H
+#ifndef SOTTO_BOOK_PUBLISHER_H
+#define SOTTO_BOOK_PUBLISHER_H
 
 #include "store.h"
 

@@ -7,41 +7,16 @@
 #define TRIES 99 // of labels with a counter
 
 int exchange_book_mint(struct exchange_number *out, const struct store *s,
-                       const struct exchange_terms *terms, int64_t now_unix_s)
+                       const struct number_terms *terms, int64_t now_unix_s)
 {
-    const struct store_profile *profile = store_profile(s);
     struct exchange_number n = {0};
-    int err = sotto_number_init(&n.number, "exchange", now_unix_s, sotto_env_default());
-    if (err != 0) {
-        return err;
+    int err = number_mint(&n.number, "exchange", terms, now_unix_s);
+    if (err == 0) {
+        number_link(s, &n.number, &n.link);
+        *out = n;
     }
-    n.number.expires_unix_s = terms->expires_s > 0 ? now_unix_s + terms->expires_s : 0;
-    n.number.calls_max = terms->calls > 0 ? terms->calls : SOTTO_CALLS_UNLIMITED;
-    n.link.relay = profile->home;
-    memcpy(n.link.token, n.number.token, sizeof(n.link.token));
-    n.link.secret = n.number.secret;
-    sotto_identity_fingerprint(store_identity(s), &n.link.callee);
-    n.link.expires_unix_s = n.number.expires_unix_s;
-    memcpy(n.link.name, profile->name, sizeof(n.link.name));
-    *out = n;
     sotto_wipe(&n, sizeof(n));
-    return 0;
-}
-
-static bool number_has(struct store *s, const char *label, int64_t now_unix_s)
-{
-    struct store_number *list = NULL;
-    size_t count = 0;
-    bool found = false;
-    if (store_numbers(s, &list, &count) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        found = found || (strcmp(list[i].number.label, label) == 0 &&
-                          sotto_number_check(&list[i].number, now_unix_s) == 0);
-    }
-    store_numbers_free(list, count);
-    return found;
+    return err;
 }
 
 static bool contact_has(struct store *s, const char *label)
@@ -61,7 +36,7 @@ static bool contact_has(struct store *s, const char *label)
 
 bool exchange_book_taken(struct store *s, const char *label)
 {
-    return number_has(s, label, 0) || contact_has(s, label);
+    return number_label_taken(s, NULL, label, 0) || contact_has(s, label);
 }
 
 static void count_label(char out[SOTTO_NAME_MAX_BYTES + 1], const char *label, int number)

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an exchange leaves behind in the store: a contact, and a number bound to that contact.
-#ifndef SOTTO_CLI_EXCHANGE_BOOK_H
-#define SOTTO_CLI_EXCHANGE_BOOK_H
+#ifndef SOTTO_BOOK_EXCHANGE_BOOK_H
+#define SOTTO_BOOK_EXCHANGE_BOOK_H
 
-#include "store.h"
-
-struct exchange_terms {
-    int64_t expires_s; // from now; 0 never
-    uint32_t calls;    // 0 unlimited
-};
+#include "number_acts.h"
 
 // The number we shall give, and its link. Secret.
 struct exchange_number {
@@ -18,7 +13,7 @@ struct exchange_number {
 
 // Fresh, in no store yet. What sotto_number_init gives.
 int exchange_book_mint(struct exchange_number *out, const struct store *s,
-                       const struct exchange_terms *terms, int64_t now_unix_s);
+                       const struct number_terms *terms, int64_t now_unix_s);
 // A live number or a contact has that label.
 bool exchange_book_taken(struct store *s, const char *label);
 // The number bound to the peer, verified and to be published; the contact with the peer's link (an

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call_note.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define QUALITY_FAIR_Q8 5  // 2 % of the sound was not there
+#define QUALITY_POOR_Q8 20 // 8 %
+
+size_t call_notes_place(const struct call_notes *n, uint32_t call)
+{
+    size_t i = 0;
+    while (i < SOTTO_CALLS_MAX && n->of[i].id != call) {
+        i++;
+    }
+    return i;
+}
+
+size_t call_notes_take(struct call_notes *n, uint32_t call, int64_t now_unix_s)
+{
+    size_t i = call_notes_place(n, call);
+    for (size_t j = 0; i == SOTTO_CALLS_MAX && j < SOTTO_CALLS_MAX; j++) {
+        if (n->of[j].id == 0 || n->of[j].logged) {
+            i = j;
+            n->of[j] = (struct call_note){.id = call, .started_unix_s = now_unix_s};
+        }
+    }
+    return i;
+}
+
+struct call_note *call_notes_find(struct call_notes *n, uint32_t call)
+{
+    size_t i = call_notes_place(n, call);
+    return i < SOTTO_CALLS_MAX ? &n->of[i] : NULL;
+}
+
+static void note_trust(struct call_note *c, const struct sotto_device *d)
+{
+    struct sotto_call_info info;
+    if (sotto_device_call_info(d, c->id, &info) == SOTTO_OK) {
+        c->secure = info.secure;
+        c->verified = info.verified;
+    }
+}
+
+void call_notes_event(struct call_notes *n, const struct sotto_device *d,
+                      const struct sotto_event *ev, struct sotto_now now)
+{
+    if (ev->type == SOTTO_EVENT_CALL_STATE) {
+        size_t i = call_notes_take(n, ev->call, now.unix_s);
+        if (i < SOTTO_CALLS_MAX && ev->state == SOTTO_CALL_ACTIVE && n->of[i].active_ns == 0) {
+            n->of[i].active_ns = now.mono_ns;
+        }
+        return;
+    }
+    struct call_note *c = call_notes_find(n, ev->call);
+    bool trust = ev->type == SOTTO_EVENT_CALL_SECURE || ev->type == SOTTO_EVENT_CALL_VERIFIED;
+    if (c != NULL && trust) {
+        note_trust(c, d);
+    }
+}
+
+// ---- how it sounds -----------------------------------------------------------------------------
+
+void call_note_look(struct call_note *c, const struct sotto_call_info *info)
+{
+    const struct sotto_playout_stats *p = &info->stats.playout;
+    uint64_t heard = p->played - c->heard;
+    uint64_t missing = p->concealed - c->concealed;
+    unsigned share = heard + missing > 0 ? (unsigned)(256 * missing / (heard + missing)) : 0;
+    c->bad_q8 = (c->bad_q8 * (CALL_NOTE_QUALITY_S - 1) + share) / CALL_NOTE_QUALITY_S;
+    c->heard = p->played;
+    c->concealed = p->concealed;
+}
+
+enum call_quality call_note_quality(const struct call_note *note,
+                                    const struct sotto_call_info *info)
+{
+    if (info->reconnecting) {
+        return CALL_RECONNECTING;
+    }
+    if (note == NULL || note->bad_q8 < QUALITY_FAIR_Q8) {
+        return CALL_GOOD;
+    }
+    return note->bad_q8 < QUALITY_POOR_Q8 ? CALL_FAIR : CALL_POOR;
+}
+
+const char *call_quality_text(enum call_quality q)
+{
+    static const char *const texts[] = {
+        [CALL_GOOD] = "good",
+        [CALL_FAIR] = "fair",
+        [CALL_POOR] = "poor",
+        [CALL_RECONNECTING] = "reconnecting",
+    };
+    return texts[q];
+}
+
+// ---- the log -----------------------------------------------------------------------------------
+
+double call_note_talk_ms(const struct call_note *note, const struct sotto_call_info *info,
+                         sotto_ns now_ns)
+{
+    if (note == NULL || note->active_ns == 0) {
+        return -1;
+    }
+    sotto_ns end = info->ended_ns != 0 ? info->ended_ns : now_ns;
+    return end < note->active_ns ? -1 : (double)(end - note->active_ns) / SOTTO_NS_PER_MS;
+}
+
+void call_note_entry(struct store_log_entry *out, const struct call_note *note,
+                     const struct sotto_call_info *info, const char *transport,
+                     struct sotto_now now)
+{
+    double talk_ms = call_note_talk_ms(note, info, now.mono_ns);
+    const struct sotto_playout_stats *p = &info->stats.playout;
+    struct store_log_entry e = {
+        .kind = STORE_LOG_CALL,
+        .incoming = info->incoming,
+        .answered = talk_ms >= 0,
+        .secure = note != NULL && note->secure,
+        .verified = note != NULL && note->verified,
+        .has_peer = info->has_peer,
+        .started_unix_s = note != NULL ? note->started_unix_s : now.unix_s,
+        .duration_s = talk_ms > 0 ? (uint32_t)(talk_ms / 1000) : 0,
+        .end = info->end,
+        .peer = info->peer,
+        .rtt_us = (uint32_t)(info->stats.rtt_ns / 1000),
+        .jitter_us = p->jitter_us,
+        .rekeys = info->stats.epoch,
+        .cells_sent = info->stats.cells_sent,
+        .cells_received = info->stats.cells_received,
+        .cells_lost = info->stats.cells_lost,
+        .frames_played = p->played,
+        .frames_concealed = p->concealed,
+    };
+    const char *group = info->stats.session.group;
+    snprintf(e.label, sizeof e.label, "%s", info->label);
+    snprintf(e.group, sizeof e.group, "%s", group != NULL ? group : "");
+    snprintf(e.transport, sizeof e.transport, "%s", transport);
+    *out = e;
+}
+
+bool call_note_leak_is_news(const struct store_log_entry *recent, size_t count, const char *label,
+                            int64_t now_unix_s)
+{
+    int64_t since = now_unix_s - CALL_NOTE_LEAK_QUIET_S;
+    for (size_t i = 0; i < count; i++) {
+        const struct store_log_entry *e = &recent[i];
+        if (e->kind == STORE_LOG_LEAK && e->started_unix_s > since &&
+            strcmp(e->label, label) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void call_note_number_entry(struct store_log_entry *out, enum store_log_kind kind,
+                            const struct sotto_event *ev, int64_t now_unix_s)
+{
+    struct store_log_entry e = {
+        .kind = kind,
+        .incoming = true,
+        .has_peer = true,
+        .started_unix_s = now_unix_s,
+        .peer = ev->fingerprint,
+    };
+    snprintf(e.label, sizeof e.label, "%s", ev->label);
+    *out = e;
+}
