@@ -254,7 +254,7 @@ static void dial(struct sotto_device *d, struct call *c)
 {
     unsigned port = c->circuit.port;
     port_circuit_open(d, &c->circuit, port);
-    c->deadline = SOTTO_NEVER; // from here on the session has its own
+    c->deadline = c->waking ? c->waking_until : SOTTO_NEVER; // from here on the session has its own
     int error = call_session_start(d, c);
     if (error != SOTTO_OK) {
         call_end(d, c, SOTTO_END_INTERNAL, false, 0);
@@ -271,6 +271,54 @@ static void dial(struct sotto_device *d, struct call *c)
                                      .token = c->link.token,
                                      .flight = d->flight,
                                      .flight_len = (size_t)len});
+}
+
+// ---- waking their device -----------------------------------------------------------------------
+
+// Nobody answers there, and their relay is waking a device. What we said so far is lost: a fresh
+// session begins when it is awake. The relay's word moves nothing once the callee has answered.
+void call_waking(struct sotto_device *d, struct call *c)
+{
+    if (c->incoming || c->state != SOTTO_CALL_DIALLING || c->answered || !c->session)
+        return;
+    if (c->waking_until == 0)
+        c->waking_until = d->now.mono_ns + SOTTO_WAKE_TIMEOUT_NS;
+    sotto_session_free(c->session);
+    c->session = NULL;
+    c->deadline = c->waking_until;
+    if (c->waking)
+        return;
+    c->waking = true;
+    call_state(d, c, SOTTO_CALL_DIALLING);
+}
+
+// What there was is over; true: it may be dialled once more.
+static bool may_redial(struct sotto_device *d, struct call *c)
+{
+    sotto_session_free(c->session);
+    c->session = NULL;
+    c->circuit.open = c->circuit.attached = false;
+    c->deadline = c->waking_until;
+    if (++c->redials <= CALL_REDIALS_MAX)
+        return true;
+    call_end(d, c, SOTTO_END_OFFLINE, false, 0);
+    return false;
+}
+
+void call_awake(struct sotto_device *d, struct call *c)
+{
+    if (c->waking && !c->session && call_live(c) && may_redial(d, c))
+        dial(d, c);
+}
+
+void call_answered(struct sotto_device *d, struct call *c)
+{
+    c->answered = true;
+    if (!c->waking)
+        return;
+    c->waking = false;
+    c->deadline = SOTTO_NEVER;
+    call_state(d, c, SOTTO_CALL_DIALLING);
 }
 
 static void resume(struct sotto_device *d, struct call *c)
@@ -310,6 +358,8 @@ void call_port_down(struct sotto_device *d, unsigned port, bool again)
             call_finish(d, c);
         else if (!again)
             call_end(d, c, c->media ? SOTTO_END_LOST : SOTTO_END_LINK, false, 0);
+        else if (c->waking && c->circuit.open) // dialled anew when the link is back
+            may_redial(d, c);
         else if (!c->media && c->circuit.open) // a flight may be lost: the handshake cannot go on
             call_end(d, c, SOTTO_END_LINK, false, 0);
     }
@@ -384,7 +434,11 @@ static void call_deadline(struct sotto_device *d, struct call *c)
     c->deadline = SOTTO_NEVER;
     switch (c->state) {
     case SOTTO_CALL_DIALLING:
-        call_end(d, c, c->circuit.open ? SOTTO_END_TIMEOUT : SOTTO_END_LINK, false, 0);
+        call_end(d, c,
+                 c->waking         ? SOTTO_END_OFFLINE
+                 : c->circuit.open ? SOTTO_END_TIMEOUT
+                                   : SOTTO_END_LINK,
+                 false, 0);
         break;
     case SOTTO_CALL_RINGING:
         call_end(d, c, SOTTO_END_NO_ANSWER, true, CONTROL_END_NO_ANSWER);
@@ -627,6 +681,7 @@ int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sot
     out->peer_held = c->peer_held;
     out->muted = c->muted;
     out->reconnecting = c->reconnecting;
+    out->waking = c->waking && c->state == SOTTO_CALL_DIALLING;
     out->started_ns = c->started_ns;
     out->ringing_ns = c->ringing_ns;
     out->accepted_ns = c->accepted_ns;

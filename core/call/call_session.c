@@ -227,7 +227,8 @@ static bool glare(struct sotto_device *d, struct call *c, const struct sotto_fin
         return false;
     struct sotto_fingerprint own;
     sotto_identity_fingerprint(d->cfg.identity, &own);
-    if (memcmp(own.bytes, peer->bytes, sizeof own.bytes) < 0) {
+    bool parked = ours->waking && !ours->session; // it does not reach them now
+    if (!parked && memcmp(own.bytes, peer->bytes, sizeof own.bytes) < 0) {
         c->glare_wait = true; // the other side drops it when ours has reached it
         return true;
     }
@@ -359,6 +360,8 @@ int call_session_read(struct sotto_device *d, struct call *c, const uint8_t *fli
     int error = sotto_session_read(c->session, flight, len, d->now.mono_ns);
     if (error == SOTTO_EAUTH)
         return error;
+    if (!c->incoming && !c->answered)
+        call_answered(d, c);
     call_session_write(d, c);
     if (sotto_session_state(c->session) == SOTTO_SESSION_CHECKING) {
         if (c->incoming) {

@@ -43,6 +43,7 @@
 #define CLOCK_OFFSET_MAX_S   3600 // more is told to the user
 #define EXCHANGE_WAIT_NS     (600 * SOTTO_NS_PER_S)
 #define EXCHANGE_PICK_NS     (180 * SOTTO_NS_PER_S)
+#define CALL_REDIALS_MAX     8 // of one call, at a relay's word
 #define NO_PORT              SOTTO_LINKS_MAX
 
 enum port_state {
@@ -74,6 +75,8 @@ enum request_kind {
     REQUEST_LOGIN,
     REQUEST_PUT,
     REQUEST_REMOVE,
+    REQUEST_PUSH,
+    REQUEST_UNPUSH,
     REQUEST_RESUME
 };
 
@@ -139,6 +142,10 @@ struct call {
     bool glare_wait;  // incoming, silent: our own call to the same person decides
     bool accepted;    // the local user's consent; the only way to the microphone
     bool peer_active; // callee: the caller has heard the accept
+    bool waking;      // outgoing: the relay wakes a device of theirs; no session meanwhile
+    bool answered;    // outgoing: a flight of the callee has come
+    unsigned redials;
+    sotto_ns waking_until; // 0: was never waking
     bool muted, held, peer_held, reconnecting;
 
     struct cell_sealer *sealer;
@@ -193,6 +200,7 @@ struct sotto_device {
     struct sotto_now now; // of the call into the device that is being served
     struct port ports[SOTTO_LINKS_MAX];
     struct request requests[SOTTO_REQUESTS_MAX];
+    struct sotto_push push; // of REQUEST_PUSH, of which there is one at a time
     struct call calls[SOTTO_CALLS_MAX];
     struct exchange exchange;
     struct sotto_event events[SOTTO_EVENTS_MAX];
@@ -242,6 +250,7 @@ void request_fail_port(struct sotto_device *d, unsigned port, int code);
 void request_port_lost(struct sotto_device *d, unsigned port); // to be sent again
 void request_handle_expiry(struct sotto_device *d);
 sotto_ns request_expiry(const struct sotto_device *d);
+bool request_needs_login(const struct request *r);
 int request_number(struct sotto_device *d, const struct sotto_number *n, bool internal,
                    uint32_t *id);
 
@@ -264,6 +273,9 @@ void call_incoming(struct sotto_device *d, unsigned port, const struct link_mess
 void call_port_up(struct sotto_device *d, unsigned port); // may dial and resume
 void call_port_down(struct sotto_device *d, unsigned port, bool again);
 void call_circuit_closed(struct sotto_device *d, struct call *c, uint8_t code);
+void call_waking(struct sotto_device *d, struct call *c);
+void call_awake(struct sotto_device *d, struct call *c);
+void call_answered(struct sotto_device *d, struct call *c); // something has come from the callee
 void call_resumed(struct sotto_device *d, uint32_t id, int code);
 void call_handle_expiry(struct sotto_device *d, struct call *c);
 sotto_ns call_expiry(const struct call *c);

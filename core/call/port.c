@@ -120,7 +120,7 @@ static bool wants_login(const struct sotto_device *d, unsigned port)
         return true;
     for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++) {
         const struct request *r = &d->requests[i];
-        if (r->port == port && (r->kind == REQUEST_PUT || r->kind == REQUEST_REMOVE))
+        if (r->port == port && request_needs_login(r))
             return true;
     }
     return false;
@@ -189,6 +189,15 @@ static void read_close(struct sotto_device *d, unsigned port, const struct link_
         call_circuit_closed(d, c, m->code);
 }
 
+static void read_waking(struct sotto_device *d, unsigned port, const struct link_message *m)
+{
+    struct call *c = call_by_circuit(d, port, m->circuit);
+    if (c && m->type == LINK_WAKING)
+        call_waking(d, c);
+    else if (c)
+        call_awake(d, c);
+}
+
 static void read_ticket(struct sotto_device *d, unsigned port, const struct link_message *m)
 {
     struct call *c = call_by_circuit(d, port, m->circuit);
@@ -227,6 +236,10 @@ void port_read(struct sotto_device *d, unsigned port, const struct link_message 
         break;
     case LINK_TICKET:
         read_ticket(d, port, m);
+        break;
+    case LINK_WAKING:
+    case LINK_AWAKE:
+        read_waking(d, port, m);
         break;
     case LINK_REPLACED:
         event_add(d, SOTTO_EVENT_LINE_REPLACED);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to a relay that want an answer. Each is idempotent, so one whose link was lost before
 // the answer is simply sent again.
+#include <assert.h>
 #include <string.h>
 
 #include "impl.h"
@@ -35,6 +36,8 @@ static void request_done(struct sotto_device *d, struct request *r, int code)
         e->code = code;
         memcpy(e->token_hash, r->token_hash, sizeof e->token_hash);
     }
+    if (r->kind == REQUEST_PUSH)
+        sotto_wipe(&d->push, sizeof d->push);
     sotto_wipe(r, sizeof *r);
 }
 
@@ -105,6 +108,16 @@ static int request_send(struct sotto_device *d, struct request *r)
     case REQUEST_REMOVE:
         m.type = LINK_NUMBER_REMOVE;
         return port_send(d, r->port, &m);
+    case REQUEST_PUSH:
+        m.type = LINK_PUSH;
+        m.endpoint = d->push.endpoint;
+        m.endpoint_len = strlen(d->push.endpoint);
+        m.p256dh = d->push.p256dh;
+        m.auth = d->push.auth;
+        return port_send(d, r->port, &m);
+    case REQUEST_UNPUSH:
+        m.type = LINK_UNPUSH;
+        return port_send(d, r->port, &m);
     case REQUEST_RESUME:
         c = call_find(d, r->call);
         if (!c)
@@ -160,6 +173,12 @@ void request_flush(struct sotto_device *d, unsigned port)
     }
 }
 
+bool request_needs_login(const struct request *r)
+{
+    return r->kind == REQUEST_PUT || r->kind == REQUEST_REMOVE || r->kind == REQUEST_PUSH ||
+           r->kind == REQUEST_UNPUSH;
+}
+
 static bool may_pass(int code)
 {
     return code == LINK_CODE_LIMIT || code == LINK_CODE_STORAGE || code == LINK_CODE_SHUTDOWN;
@@ -182,7 +201,7 @@ static void login_answered(struct sotto_device *d, unsigned port, int code)
     e->code = code;
     for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++) {
         struct request *r = &d->requests[i];
-        if (r->port == port && (r->kind == REQUEST_PUT || r->kind == REQUEST_REMOVE))
+        if (r->port == port && request_needs_login(r))
             request_done(d, r, code);
     }
 }
@@ -326,4 +345,43 @@ int sotto_device_number_withdraw(struct sotto_device *d,
     memcpy(n.token_hash, token_hash, sizeof n.token_hash);
     d->now = now;
     return request_number(d, &n, false, request);
+}
+
+static bool push_valid(const struct sotto_push *p)
+{
+    static_assert(SOTTO_PUSH_ENDPOINT_MAX_BYTES == LINK_ENDPOINT_MAX_BYTES, "one endpoint");
+    static_assert(sizeof p->p256dh == LINK_P256DH_BYTES && sizeof p->auth == LINK_AUTH_BYTES,
+                  "one subscription");
+    size_t len = strnlen(p->endpoint, sizeof p->endpoint);
+    if (len < 1 || len > LINK_ENDPOINT_MAX_BYTES || p->p256dh[0] != 4)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (p->endpoint[i] <= ' ' || p->endpoint[i] > '~')
+            return false;
+    return true;
+}
+
+static bool pushing(const struct sotto_device *d)
+{
+    for (size_t i = 0; i < SOTTO_REQUESTS_MAX; i++)
+        if (d->requests[i].kind == REQUEST_PUSH || d->requests[i].kind == REQUEST_UNPUSH)
+            return true;
+    return false;
+}
+
+int sotto_device_push(struct sotto_device *d, const struct sotto_push *p, struct sotto_now now,
+                      uint32_t *request)
+{
+    d->now = now;
+    if (p && !push_valid(p))
+        return SOTTO_EINVAL;
+    if (!d->cfg.line_key || pushing(d))
+        return SOTTO_ESTATE;
+    struct request *r = request_home(d, p ? REQUEST_PUSH : REQUEST_UNPUSH);
+    if (!r)
+        return SOTTO_ELIMIT;
+    if (p)
+        d->push = *p;
+    request_go(d, r, request);
+    return SOTTO_OK;
 }

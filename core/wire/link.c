@@ -28,6 +28,10 @@ enum field {
     KEY,
     SIGNATURE,
     FLIGHT,
+    ENDPOINT,
+    ENDPOINT_OR_NONE,
+    P256DH,
+    AUTH,
 };
 
 #define FIELDS_MAX 5
@@ -51,6 +55,8 @@ static const struct layout layouts[] = {
     {LINK_PONG, {PING, END}},
     {LINK_INVITE_CHECK, {REQUEST, INVITE, END}},
     {LINK_RESUME, {REQUEST, CIRCUIT, TICKET, END}},
+    {LINK_PUSH, {REQUEST, ENDPOINT, P256DH, AUTH, END}},
+    {LINK_UNPUSH, {REQUEST, ENDPOINT_OR_NONE, END}},
     {LINK_WELCOME, {VERSION, CHALLENGE, TIME, END}},
     {LINK_OK, {REQUEST, END}},
     {LINK_FAILED, {REQUEST, CODE, END}},
@@ -58,6 +64,8 @@ static const struct layout layouts[] = {
     {LINK_MET, {CIRCUIT, ROLE, END}},
     {LINK_REPLACED, {END}},
     {LINK_TICKET, {CIRCUIT, TICKET, END}},
+    {LINK_WAKING, {CIRCUIT, END}},
+    {LINK_AWAKE, {CIRCUIT, END}},
 };
 
 static const struct layout *layout_of(unsigned type)
@@ -78,6 +86,23 @@ static bool flags_valid(uint8_t flags)
 static bool role_valid(uint8_t role)
 {
     return role <= 1;
+}
+
+// Printable ASCII: it goes into a line of a request.
+static bool endpoint_valid(const char *endpoint, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (endpoint[i] <= ' ' || endpoint[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+// An uncompressed point.
+static bool p256dh_valid(const uint8_t *point)
+{
+    return point != NULL && point[0] == 4;
 }
 
 // ---- encoding ---------------------------------------------------------------------------------
@@ -108,6 +133,16 @@ static int put_small(struct wire_writer *w, bool valid, uint8_t v)
     }
     wire_write_u8(w, v);
     return 0;
+}
+
+static int put_endpoint(struct wire_writer *w, const struct link_message *m, size_t min)
+{
+    if (m->endpoint_len > 0 &&
+        (m->endpoint == NULL || !endpoint_valid(m->endpoint, m->endpoint_len))) {
+        return SOTTO_EINVAL;
+    }
+    return put_vector(w, (const uint8_t *)m->endpoint, m->endpoint_len, min,
+                      LINK_ENDPOINT_MAX_BYTES);
 }
 
 static int put_field(struct wire_writer *w, const struct link_message *m, enum field field)
@@ -161,6 +196,14 @@ static int put_field(struct wire_writer *w, const struct link_message *m, enum f
         return put_vector(w, m->signature, m->signature_len, 1, LINK_SIGNATURE_MAX_BYTES);
     case FLIGHT:
         return put_vector(w, m->flight, m->flight_len, 0, LINK_FLIGHT_MAX_BYTES);
+    case ENDPOINT:
+        return put_endpoint(w, m, 1);
+    case ENDPOINT_OR_NONE:
+        return put_endpoint(w, m, 0);
+    case P256DH:
+        return p256dh_valid(m->p256dh) ? put_fixed(w, m->p256dh, LINK_P256DH_BYTES) : SOTTO_EINVAL;
+    case AUTH:
+        return put_fixed(w, m->auth, LINK_AUTH_BYTES);
     }
     return 0;
 }
@@ -200,6 +243,14 @@ static uint8_t get_small(struct wire_reader *r, bool (*valid)(uint8_t))
         r->failed = true;
     }
     return v;
+}
+
+static void get_endpoint(struct wire_reader *r, struct link_message *m, size_t min)
+{
+    m->endpoint = (const char *)get_vector(r, min, LINK_ENDPOINT_MAX_BYTES, &m->endpoint_len);
+    if (m->endpoint != NULL && !endpoint_valid(m->endpoint, m->endpoint_len)) {
+        r->failed = true;
+    }
 }
 
 static void get_field(struct wire_reader *r, struct link_message *m, enum field field)
@@ -266,6 +317,21 @@ static void get_field(struct wire_reader *r, struct link_message *m, enum field 
         break;
     case FLIGHT:
         m->flight = get_vector(r, 0, LINK_FLIGHT_MAX_BYTES, &m->flight_len);
+        break;
+    case ENDPOINT:
+        get_endpoint(r, m, 1);
+        break;
+    case ENDPOINT_OR_NONE:
+        get_endpoint(r, m, 0);
+        break;
+    case P256DH:
+        m->p256dh = wire_read_view(r, LINK_P256DH_BYTES);
+        if (!p256dh_valid(m->p256dh)) {
+            r->failed = true;
+        }
+        break;
+    case AUTH:
+        m->auth = wire_read_view(r, LINK_AUTH_BYTES);
         break;
     }
 }

@@ -20,6 +20,9 @@
 #define LINK_SIGNATURE_MAX_BYTES 5120 // ML-DSA-87: 4627 bytes
 #define LINK_ORIGIN_MAX_BYTES    255  // "host:port" as the device addresses the relay
 #define LINK_NUMBERS_PER_LIST    256
+#define LINK_ENDPOINT_MAX_BYTES  1024 // of a Web Push subscription: where to POST (RFC 8030)
+#define LINK_P256DH_BYTES        65   // its P-256 point, uncompressed (RFC 8291)
+#define LINK_AUTH_BYTES          16   // its authentication secret (RFC 8291)
 #define LINK_CALLS_UNLIMITED     UINT32_MAX
 
 // One direction each. `request` is chosen by the device and comes back in OK or FAILED.
@@ -42,6 +45,8 @@ enum link_type {
     LINK_PONG = 0x0b,
     LINK_INVITE_CHECK = 0x0c, // request, invite: OK or FAILED, changes nothing
     LINK_RESUME = 0x0d,       // request, circuit (new, even), ticket: this side goes on from here
+    LINK_PUSH = 0x0e,         // request, endpoint, p256dh, auth: wake this line's device this way
+    LINK_UNPUSH = 0x0f,       // request, endpoint (empty: all of the line's); idempotent
     // relay -> device
     LINK_WELCOME = 0x81,  // version, challenge, relay's clock (unix seconds)
     LINK_OK = 0x82,       // request
@@ -50,6 +55,8 @@ enum link_type {
     LINK_MET = 0x85,      // circuit, role (0: you are TLS client, 1: server)
     LINK_REPLACED = 0x86, // another device of this line now rings instead of this one
     LINK_TICKET = 0x87,   // circuit, ticket: the circuit is there; what RESUME will want
+    LINK_WAKING = 0x88,   // circuit: DIAL waits; a device of the line is being woken
+    LINK_AWAKE = 0x89,    // circuit: it has ended; DIAL again, on another one
 };
 
 enum link_login_flags {
@@ -94,6 +101,10 @@ struct link_message {
     const uint8_t *invite;     // LINK_INVITE_BYTES
     const uint8_t *place;      // LINK_PLACE_BYTES
     const uint8_t *ticket;     // LINK_TICKET_BYTES
+    const uint8_t *p256dh;     // LINK_P256DH_BYTES
+    const uint8_t *auth;       // LINK_AUTH_BYTES
+    const char *endpoint;      // not NUL-terminated; no control characters, no spaces
+    size_t endpoint_len;
     const uint8_t *key;
     size_t key_len;
     const uint8_t *signature;

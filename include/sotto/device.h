@@ -26,7 +26,8 @@ struct sotto_device;
 #define SOTTO_LINKS_MAX         6   // relays at once
 #define SOTTO_EVENTS_MAX        256 // undrained; then the oldest statistics events give way
 #define SOTTO_REQUESTS_MAX      64
-#define SOTTO_RING_TIMEOUT_NS   (60 * SOTTO_NS_PER_S)    // then: no answer
+#define SOTTO_RING_TIMEOUT_NS   (60 * SOTTO_NS_PER_S) // then: no answer
+#define SOTTO_WAKE_TIMEOUT_NS   (60 * SOTTO_NS_PER_S) // the relay wakes their device; then: offline
 #define SOTTO_PEER_SILENT_NS    (1500 * SOTTO_NS_PER_MS) // no cell: "reconnecting" is shown
 #define SOTTO_PEER_LOST_NS      (30 * SOTTO_NS_PER_S)    // no cell: the call ends
 #define SOTTO_REKEY_NS          (180 * SOTTO_NS_PER_S)   // default interval
@@ -150,6 +151,21 @@ int sotto_device_number_withdraw(struct sotto_device *d,
                                  const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES],
                                  struct sotto_now now, uint32_t *request);
 
+// A Web Push subscription (RFC 8030, RFC 8291): how the home relay may wake this device's user when
+// somebody dials and no device of the line answers.
+#define SOTTO_PUSH_ENDPOINT_MAX_BYTES 1024
+struct sotto_push {
+    char endpoint[SOTTO_PUSH_ENDPOINT_MAX_BYTES + 1]; // https, printable ASCII without spaces
+    uint8_t p256dh[65];                               // the browser's P-256 point, uncompressed
+    uint8_t auth[16];
+};
+// Leaves it at the home relay, in the place of an earlier one with the same endpoint. p NULL: the
+// relay forgets all of the line's. Answered with SOTTO_EVENT_RESULT: LINK_CODE_UNAVAILABLE if the
+// relay wakes nobody, LINK_CODE_DENIED if it does not go to that service.
+// SOTTO_EINVAL (not a subscription), SOTTO_ESTATE (no line, or one is under way), SOTTO_ELIMIT.
+int sotto_device_push(struct sotto_device *d, const struct sotto_push *p, struct sotto_now now,
+                      uint32_t *request);
+
 // ---- exchange --------------------------------------------------------------------------------
 
 // Meets the other party at `code` on `relay` (normally our home). our_link: the number we give,
@@ -205,15 +221,16 @@ const char *sotto_end_text(enum sotto_end end); // one sentence for the user, wi
 
 enum sotto_event_type {
     SOTTO_EVENT_NONE = 0,
-    SOTTO_EVENT_LINK_WANTED,    // link, relay
-    SOTTO_EVENT_LINK_UNWANTED,  // link
-    SOTTO_EVENT_LINE_READY,     // logged in at home: calls can come
-    SOTTO_EVENT_LINE_DENIED,    // code (enum link_code)
-    SOTTO_EVENT_LINE_REPLACED,  // another device of the line now rings
-    SOTTO_EVENT_CLOCK,          // clock_offset_s: our wall clock minus the relay's, if over 1 hour
-    SOTTO_EVENT_RESULT,         // request, code (0: done)
-    SOTTO_EVENT_CALL_STATE,     // call, state, end; query sotto_device_call_info for the rest;
-                                // other: with SOTTO_END_GLARE the call that goes on instead, or 0
+    SOTTO_EVENT_LINK_WANTED,   // link, relay
+    SOTTO_EVENT_LINK_UNWANTED, // link
+    SOTTO_EVENT_LINE_READY,    // logged in at home: calls can come
+    SOTTO_EVENT_LINE_DENIED,   // code (enum link_code)
+    SOTTO_EVENT_LINE_REPLACED, // another device of the line now rings
+    SOTTO_EVENT_CLOCK,         // clock_offset_s: our wall clock minus the relay's, if over 1 hour
+    SOTTO_EVENT_RESULT,        // request, code (0: done)
+    SOTTO_EVENT_CALL_STATE,    // call, state, end; again with DIALLING when `waking` changes; query
+                            // sotto_device_call_info for the rest; other: with SOTTO_END_GLARE the
+                            // call that goes on instead, or 0
     SOTTO_EVENT_CALL_INCOMING,  // call, label: ring now (RINGING); waiting: another call is active
     SOTTO_EVENT_CALL_SECURE,    // call: both confirmed; words are there
     SOTTO_EVENT_CALL_VERIFIED,  // call, flag: contact is (no longer) verified
@@ -278,6 +295,7 @@ struct sotto_call_info {
     struct sotto_fingerprint peer;
     struct sotto_words words; // if secure
     bool held, peer_held, muted, reconnecting;
+    bool waking; // outgoing, DIALLING: their relay is waking a device of theirs
     // Monotonic times, 0 if it has not happened: for logs and benchmarks.
     sotto_ns started_ns, ringing_ns, accepted_ns, first_voice_ns, ended_ns;
     struct sotto_call_stats stats;

@@ -2,6 +2,7 @@
 #include "daemon/writer.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@ enum kind {
     REGISTER,
     PUT,
     REMOVE,
+    PUSH,
+    UNPUSH,
+    FORGET,
     PRUNE
 };
 
@@ -24,6 +28,7 @@ struct write {
     struct relay_store_line *line;     // REGISTER
     struct relay_store_number number;  // PUT; REMOVE: token hash and line
     uint32_t numbers_max;              // PUT
+    struct relay_store_push *push;     // PUSH; UNPUSH, FORGET: line and endpoint
 };
 
 struct writer {
@@ -61,6 +66,11 @@ static int write_one(struct writer *writer, const struct write *w)
         return s->number_put(s, &w->number, w->numbers_max);
     case REMOVE:
         return s->number_remove(s, w->number.token_hash, w->number.line_id);
+    case PUSH:
+        return s->push_put(s, w->push);
+    case UNPUSH:
+    case FORGET:
+        return s->push_remove(s, w->push->line_id, w->push->endpoint);
     case PRUNE:
         return relay_sqlite_prune(writer->db, w->now_unix_s);
     }
@@ -100,6 +110,7 @@ static void write_free(struct write *one)
 {
     list_remove(&one->all);
     free(one->line);
+    free(one->push);
     free(one);
 }
 
@@ -113,7 +124,7 @@ static void on_worked(uv_work_t *work, int status)
     w->working = false;
     while (w->batch.next != &w->batch) {
         struct write *one = LIST_OF(w->batch.next, struct write, all);
-        if (one->kind != PRUNE)
+        if (one->kind != PRUNE && one->kind != FORGET)
             w->done(one->job, one->result, w->user);
         write_free(one);
     }
@@ -201,6 +212,78 @@ static int number_remove(struct relay_store *s, const uint8_t token_hash[LINK_TO
     return enqueue(writer_of(s), one);
 }
 
+// ---- subscriptions
+
+static struct write *push_write(enum kind kind, const struct relay_store_push *p)
+{
+    struct write *one = calloc(1, sizeof *one);
+    struct relay_store_push *copy = malloc(sizeof *copy);
+    if (one == NULL || copy == NULL) {
+        free(one);
+        free(copy);
+        return NULL;
+    }
+    *copy = *p;
+    one->kind = kind;
+    one->push = copy;
+    return one;
+}
+
+// As with numbers: a page leaves its subscription again at each start.
+static bool is_newest(struct relay_store *s, const struct relay_store_push *p)
+{
+    struct relay_store_push present[RELAY_PUSH_PER_LINE_MAX];
+    struct relay_store *reader = reader_of(s);
+    size_t count = 0;
+    if (writer_busy(writer_of(s)) || reader->push_list(reader, p->line_id, present, &count) != 0 ||
+        count == 0)
+        return false;
+    const struct relay_store_push *newest = &present[count - 1];
+    return strcmp(newest->endpoint, p->endpoint) == 0 &&
+           memcmp(newest->p256dh, p->p256dh, sizeof p->p256dh) == 0 &&
+           memcmp(newest->auth, p->auth, sizeof p->auth) == 0;
+}
+
+static int push_put(struct relay_store *s, const struct relay_store_push *p)
+{
+    if (is_newest(s, p))
+        return 0;
+    struct write *one = push_write(PUSH, p);
+    return one == NULL ? SOTTO_ENOMEM : enqueue(writer_of(s), one);
+}
+
+static struct relay_store_push push_key(const uint8_t line_id[LINK_LINE_ID_BYTES],
+                                        const char *endpoint)
+{
+    struct relay_store_push key = {.endpoint = ""};
+    memcpy(key.line_id, line_id, sizeof key.line_id);
+    snprintf(key.endpoint, sizeof key.endpoint, "%s", endpoint);
+    return key;
+}
+
+static int push_remove(struct relay_store *s, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                       const char *endpoint)
+{
+    struct relay_store_push key = push_key(line_id, endpoint);
+    struct write *one = push_write(UNPUSH, &key);
+    return one == NULL ? SOTTO_ENOMEM : enqueue(writer_of(s), one);
+}
+
+static int push_list(struct relay_store *s, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                     struct relay_store_push out[RELAY_PUSH_PER_LINE_MAX], size_t *count)
+{
+    return reader_of(s)->push_list(reader_of(s), line_id, out, count);
+}
+
+void writer_forget_push(struct writer *w, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                        const char *endpoint)
+{
+    struct relay_store_push key = push_key(line_id, endpoint);
+    struct write *one = push_write(FORGET, &key);
+    if (one != NULL)
+        enqueue(w, one);
+}
+
 void writer_prune(struct writer *w, int64_t now_unix_s)
 {
     struct write *one = calloc(1, sizeof *one);
@@ -240,7 +323,10 @@ int writer_new(struct writer **out, uv_loop_t *loop, struct relay_sqlite *reader
                                     .invite_check = invite_check,
                                     .number_put = number_put,
                                     .number_remove = number_remove,
-                                    .number_get = number_get};
+                                    .number_get = number_get,
+                                    .push_put = push_put,
+                                    .push_remove = push_remove,
+                                    .push_list = push_list};
     w->reader = reader;
     w->loop = loop;
     w->work.data = w;

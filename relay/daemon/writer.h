@@ -22,6 +22,9 @@ int writer_new(struct writer **out, uv_loop_t *loop, struct relay_sqlite *reader
 struct relay_store *writer_store(struct writer *w);
 // Removes old invitations, when it is its turn. Nobody is told.
 void writer_prune(struct writer *w, int64_t now_unix_s);
+// Removes a subscription whose push service knows it no more. Nobody is told.
+void writer_forget_push(struct writer *w, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                        const char *endpoint);
 // Whether something is still to be written: the loop does not end before it is.
 bool writer_busy(const struct writer *w);
 // Not while it is busy.

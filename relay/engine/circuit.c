@@ -40,7 +40,7 @@ static void side_begin(struct relay_engine *e, struct circuit_side *side, struct
     attach(side, c, id);
 }
 
-static void side_end(struct relay_engine *e, struct circuit_side *side)
+void circuit_leave(struct relay_engine *e, struct circuit_side *side)
 {
     if (side->state == SIDE_ABSENT)
         return;
@@ -57,15 +57,17 @@ static sotto_ns earlier(sotto_ns a, sotto_ns b)
 
 static sotto_ns deadline(const struct circuit *circuit)
 {
+    if (circuit->wake == WAKE_PENDING)
+        return circuit->wake_due_ns;
     // While it waits at a meeting place, only the place's own time counts.
     sotto_ns due = circuit->place != NULL ? SOTTO_NEVER : circuit->active_ns + RELAY_RING_NS;
     for (size_t i = 0; i < 2; i++)
         if (circuit->sides[i].state == SIDE_DETACHED)
             due = earlier(due, circuit->sides[i].detached_ns + RELAY_CIRCUIT_GRACE_NS);
-    return due;
+    return circuit->wake == WAKE_WATCHED ? earlier(due, circuit->wake_due_ns) : due;
 }
 
-static void rearm(struct relay_engine *e, struct circuit *circuit)
+void circuit_rearm(struct relay_engine *e, struct circuit *circuit)
 {
     sotto_ns due = deadline(circuit);
     if (due == SOTTO_NEVER)
@@ -92,7 +94,7 @@ struct circuit *circuit_new(struct relay_engine *e, struct relay_conn *c, uint32
     side_begin(e, &circuit->sides[0], c, id);
     list_append(&e->circuits, &circuit->all);
     e->stats.circuits++;
-    rearm(e, circuit);
+    circuit_rearm(e, circuit);
     return circuit;
 }
 
@@ -101,7 +103,7 @@ void circuit_join(struct relay_engine *e, struct circuit *circuit, struct relay_
 {
     assert(circuit->sides[1].state == SIDE_ABSENT);
     side_begin(e, &circuit->sides[1], c, id);
-    rearm(e, circuit);
+    circuit_rearm(e, circuit);
 }
 
 void circuit_end(struct relay_engine *e, struct circuit *circuit, enum link_code code)
@@ -110,12 +112,13 @@ void circuit_end(struct relay_engine *e, struct circuit *circuit, enum link_code
         struct circuit_side *side = &circuit->sides[i];
         if (side->state == SIDE_ATTACHED)
             conn_send_close(e, side->conn, side->id, code);
-        side_end(e, side);
+        circuit_leave(e, side);
     }
     if (circuit->place != NULL) {
         circuit->place->circuit = NULL;
         place_free(e, circuit->place);
     }
+    wake_forget(e, circuit);
     timers_cancel(&e->timers, &circuit->timer);
     timers_release(&e->timers);
     list_remove(&circuit->all);
@@ -140,7 +143,9 @@ void circuit_detach_all(struct relay_engine *e, struct relay_conn *c, struct sot
         unattach(side);
         side->state = SIDE_DETACHED;
         side->detached_ns = now.mono_ns;
-        rearm(e, side->circuit);
+        if (wake_detach(e, side, now))
+            continue;
+        circuit_rearm(e, side->circuit);
     }
 }
 
@@ -148,7 +153,9 @@ void circuit_detach_all(struct relay_engine *e, struct relay_conn *c, struct sot
 void circuit_timer(struct relay_engine *e, struct circuit *circuit, struct sotto_now now)
 {
     if (deadline(circuit) > now.mono_ns)
-        rearm(e, circuit);
+        circuit_rearm(e, circuit);
+    else if (circuit->wake != WAKE_NONE && circuit->wake_due_ns <= now.mono_ns)
+        wake_timer(e, circuit, now);
     else
         circuit_end(e, circuit, LINK_CODE_LOST);
 }
@@ -171,6 +178,8 @@ void circuit_signal(struct relay_engine *e, struct relay_conn *c, const struct l
         return; // it crossed our CLOSE
     struct circuit *circuit = from->circuit;
     struct circuit_side *to = circuit_other(from);
+    if (circuit->wake == WAKE_PENDING)
+        return;                     // it crossed WAKING
     if (to->state == SIDE_ABSENT) { // nobody to signal to before MET
         conn_protocol_error(e, c, 0);
         return;
@@ -199,7 +208,7 @@ void circuit_close(struct relay_engine *e, struct relay_conn *c, const struct li
     if (side == NULL)
         return;
     struct circuit *circuit = side->circuit;
-    side_end(e, side); // so that it hears no CLOSE itself
+    circuit_leave(e, side); // so that it hears no CLOSE itself
     circuit_end(e, circuit, LINK_CODE_NONE);
 }
 
@@ -221,7 +230,7 @@ void circuit_resume(struct relay_engine *e, struct relay_conn *c, const struct l
     }
     unattach(side); // of a connection that the device knows to be dead before we do
     attach(side, c, m->circuit);
-    rearm(e, side->circuit);
+    circuit_rearm(e, side->circuit);
     e->stats.resumes++;
     conn_send_ok(e, c, m->request);
     if (side->owes_met)

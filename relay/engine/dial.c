@@ -29,32 +29,30 @@ static enum link_code look_up(struct relay_engine *e, const struct relay_conn *c
                        now.mono_ns);
         return LINK_CODE_UNAVAILABLE;
     }
-    if (!limiter_take(&e->numbers, token_hash, LINK_TOKEN_HASH_BYTES, 0,
+    if (!limiter_take(&e->numbers, token_hash, LINK_TOKEN_HASH_BYTES, NUMBER_DIALS,
                       limits->dials_per_number_per_minute, now.mono_ns))
         return LINK_CODE_LIMIT;
     *number = found;
     return LINK_CODE_NONE;
 }
 
-static enum link_code find_callee(struct relay_engine *e, const struct relay_conn *c,
+static enum link_code find_number(struct relay_engine *e, const struct relay_conn *c,
                                   const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
-                                  struct sotto_now now, struct relay_conn **callee)
+                                  struct sotto_now now, struct relay_store_number *number)
 {
     if (e->stopping)
         return LINK_CODE_SHUTDOWN;
     if (!slot_free(c) || !limiter_take(&e->addresses, c->address, sizeof c->address, ADDRESS_DIALS,
                                        e->config.limits.dials_per_address_per_minute, now.mono_ns))
         return LINK_CODE_LIMIT;
-    struct relay_store_number number;
-    enum link_code code = look_up(e, c, token_hash, now, &number);
-    if (code != LINK_CODE_NONE)
-        return code;
-    const struct online_line *line = line_find(e, number.line_id);
-    struct relay_conn *ringing = line == NULL ? NULL : line_ringing(line);
-    if (ringing == NULL)
-        return LINK_CODE_OFFLINE;
-    *callee = ringing;
-    return LINK_CODE_NONE;
+    return look_up(e, c, token_hash, now, number);
+}
+
+static struct relay_conn *find_callee(struct relay_engine *e,
+                                      const struct relay_store_number *number)
+{
+    const struct online_line *line = line_find(e, number->line_id);
+    return line == NULL ? NULL : line_ringing(line);
 }
 
 static void refuse(struct relay_engine *e, struct relay_conn *c, uint32_t id, enum link_code code)
@@ -94,12 +92,20 @@ void dial(struct relay_engine *e, struct relay_conn *c, const struct link_messag
     uint8_t token_hash[LINK_TOKEN_HASH_BYTES];
     static_assert(LINK_TOKEN_BYTES == SOTTO_TOKEN_BYTES, "one token");
     sotto_token_hash(m->token, token_hash);
-    struct relay_conn *callee;
-    enum link_code code = find_callee(e, c, token_hash, now, &callee);
+    struct relay_store_number number;
+    struct relay_conn *callee = NULL;
+    enum link_code code = find_number(e, c, token_hash, now, &number);
+    if (code == LINK_CODE_NONE) {
+        callee = find_callee(e, &number);
+        if (callee == NULL)
+            code = wake_dial(e, c, m->circuit, &number, now);
+    }
     if (code != LINK_CODE_NONE) {
         refuse(e, c, m->circuit, code);
         return;
     }
+    if (callee == NULL)
+        return;
     struct circuit *circuit = circuit_new(e, c, m->circuit, now);
     if (circuit == NULL) {
         refuse(e, c, m->circuit, LINK_CODE_LIMIT);
@@ -110,4 +116,5 @@ void dial(struct relay_engine *e, struct relay_conn *c, const struct link_messag
         return;
     }
     put_through(e, callee, circuit, token_hash, m);
+    wake_watch(e, circuit, &number, now);
 }

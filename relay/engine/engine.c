@@ -79,6 +79,7 @@ int relay_engine_new(struct relay_engine **out, const struct relay_config *cfg,
     list_init(&e->conns);
     list_init(&e->circuits);
     list_init(&e->places);
+    list_init(&e->wakes);
     timers_init(&e->timers, env);
     relay_engine_set_limits(e, &cfg->limits);
     int rc = tables_init(e);
@@ -171,6 +172,12 @@ static void dispatch(struct relay_engine *e, struct relay_conn *c, const struct 
     case LINK_NUMBER_REMOVE:
         number_remove(e, c, m, now);
         break;
+    case LINK_PUSH:
+        push_put(e, c, m, now);
+        break;
+    case LINK_UNPUSH:
+        push_remove(e, c, m, now);
+        break;
     case LINK_DIAL:
         dial(e, c, m, now);
         break;
@@ -209,6 +216,7 @@ int relay_conn_message(struct relay_engine *e, struct relay_conn *c, const uint8
         conn_hello(e, c, &m, now);
     } else {
         dispatch(e, c, &m, now);
+        wake_heard(e, c);
     }
     return engine_settle(e, c, now);
 }
@@ -250,6 +258,8 @@ void relay_engine_stop(struct relay_engine *e, struct sotto_now now)
 
 static bool circuit_of_line(const struct circuit *circuit, const uint8_t *line_id)
 {
+    if (circuit->wake != WAKE_NONE && memcmp(circuit->wake_line, line_id, LINK_LINE_ID_BYTES) == 0)
+        return true;
     for (size_t i = 0; i < 2; i++) {
         const struct circuit_side *side = &circuit->sides[i];
         if (side->has_line && memcmp(side->line_id, line_id, LINK_LINE_ID_BYTES) == 0)

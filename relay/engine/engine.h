@@ -33,6 +33,13 @@ struct relay_conn; // one device's connection
 #define RELAY_WRITES_PER_CONN_MAX     128  // of them one connection's
 #define RELAY_UNKNOWN_TOKEN_COST      4    // dials that one at an unusable number counts
 #define RELAY_ORIGINS_MAX             8
+#define RELAY_WAKE_NS                 (45 * SOTTO_NS_PER_S) // a dial waits for a device to wake; then OFFLINE
+#define RELAY_ASLEEP_NS               (2500 * SOTTO_NS_PER_MS) // a device that says nothing to INCOMING
+#define RELAY_WAKES_MAX               512 // dials that wait; one more is OFFLINE
+#define RELAY_WAKES_PER_LINE_MAX      8   // the same; one a number: a newer one ends it
+#define RELAY_WAKE_APART_NS           (5 * SOTTO_NS_PER_S)   // between two pushes to one line
+#define RELAY_WAKES_PER_NUMBER        6                      // pushes for one number at once, then
+#define RELAY_WAKES_PER_NUMBER_NS     (120 * SOTTO_NS_PER_S) // one each; beyond: OFFLINE
 
 struct relay_limits {                          // token buckets; 0 means the default
     uint32_t dials_per_number_per_minute;      // 20
@@ -52,6 +59,11 @@ struct relay_output {
     void (*datagram)(void *conn_user, const uint8_t *data, size_t len, void *user);
     // The engine ends this connection; it has forgotten it. No relay_conn_closed follows.
     void (*close)(void *conn_user, enum link_code why, void *user);
+    // Somebody dials a line of which no device answers: wake it by these subscriptions, at least
+    // one. NULL: this relay wakes nobody, and takes no subscriptions.
+    void (*wake)(const struct relay_store_push *pushes, size_t count, void *user);
+    // Whether subscriptions at that endpoint are taken. NULL: all are.
+    bool (*push_allowed)(const char *endpoint, void *user);
     void *user;
 };
 
@@ -104,7 +116,7 @@ void relay_engine_drop_line(struct relay_engine *e, const uint8_t line_id[LINK_L
 struct relay_stats {
     uint64_t conns, lines_online, circuits, places, dials, dials_unavailable, dials_offline,
         dials_limited, cells_forwarded, cells_dropped, signals_forwarded, registers, logins,
-        logins_denied, protocol_errors, resumes, meets;
+        logins_denied, protocol_errors, resumes, meets, wakes, wakes_answered, wakes_missed;
 };
 void relay_engine_stats(const struct relay_engine *e, struct relay_stats *out);
 

@@ -42,12 +42,24 @@ struct circuit_side {
     struct map_entry by_ticket;
 };
 
+// A dial whose callee may have to be woken (wake.c).
+enum wake_state {
+    WAKE_NONE,
+    WAKE_WATCHED, // INCOMING was sent; the device has said nothing since
+    WAKE_PENDING  // side 1 absent: waits for a device of the line
+};
+
 struct circuit {
     struct list all;
     struct circuit_side sides[2]; // caller or first at the place; callee or second
     struct place *place;          // still waiting there
     struct timer timer;
     sotto_ns active_ns; // last flight or cell
+    enum wake_state wake;
+    sotto_ns wake_due_ns;
+    struct list waking; // PENDING: of relay_engine.wakes
+    uint8_t wake_line[LINK_LINE_ID_BYTES];
+    uint8_t wake_number[LINK_TOKEN_HASH_BYTES];
     uint32_t signals;
     uint32_t signal_bytes;
 };
@@ -73,7 +85,9 @@ enum write_kind {
     WRITE_FREE,
     WRITE_REGISTER,
     WRITE_PUT,
-    WRITE_REMOVE
+    WRITE_REMOVE,
+    WRITE_PUSH,
+    WRITE_UNPUSH
 };
 
 // A request that waits for the store.
@@ -109,13 +123,15 @@ struct relay_engine {
     struct relay_config config;
     bool stopping;
     struct list conns, circuits, places;
+    struct list wakes; // circuits that are PENDING, by age
+    size_t wake_count;
     struct relay_conn *doomed;
     struct map lines;    // online_line by line id
     struct map tickets;  // circuit_side by ticket
     struct map by_place; // place by name
     struct timers timers;
     struct limiter addresses;     // enum address_bucket
-    struct limiter numbers;       // bucket 0: dials
+    struct limiter numbers;       // enum number_bucket; lines too, whose ids are hashes as well
     struct pending_write *writes; // RELAY_WRITES_PENDING_MAX of them
     struct relay_stats stats;
 };
@@ -125,6 +141,12 @@ enum address_bucket {
     ADDRESS_MEETS,
     ADDRESS_REGISTERS,
     ADDRESS_LOGINS
+};
+
+enum number_bucket {
+    NUMBER_DIALS,
+    NUMBER_WAKES,
+    LINE_WAKES
 };
 
 // ---- engine.c
@@ -179,6 +201,37 @@ void write_end(struct relay_engine *e, int rc);
 // The connection ends: nobody waits for its writes any more.
 void write_forget_all(struct relay_engine *e, struct relay_conn *c);
 
+// For a device that wants something of its line written. SOTTO_OK: the store is to be asked next.
+// SOTTO_ELIMIT: the device has its answer, whatever the reason.
+int write_wanted(struct relay_engine *e, struct relay_conn *c, uint32_t request,
+                 enum write_kind kind, struct sotto_now now);
+
+// ---- push.c
+
+enum link_code push_put_code(int rc);
+
+void push_put(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
+              struct sotto_now now);
+void push_remove(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
+                 struct sotto_now now);
+
+// ---- wake.c
+
+// No device of the number's line rings: keeps the dial waiting if the line can be woken. NONE, or
+// why not; c has a free slot.
+enum link_code wake_dial(struct relay_engine *e, struct relay_conn *c, uint32_t id,
+                         const struct relay_store_number *number, struct sotto_now now);
+// INCOMING was sent to a device, which may be asleep.
+void wake_watch(struct relay_engine *e, struct circuit *circuit,
+                const struct relay_store_number *number, struct sotto_now now);
+// Something came from a connection that rings: it is awake.
+void wake_heard(struct relay_engine *e, struct relay_conn *c);
+// The side's connection is gone. True: so is the circuit.
+bool wake_detach(struct relay_engine *e, struct circuit_side *side, struct sotto_now now);
+void wake_timer(struct relay_engine *e, struct circuit *circuit, struct sotto_now now);
+// It ends, for whatever reason.
+void wake_forget(struct relay_engine *e, struct circuit *circuit);
+
 // ---- number.c
 
 enum link_code number_put_code(int rc);
@@ -200,6 +253,10 @@ void circuit_join(struct relay_engine *e, struct circuit *circuit, struct relay_
 // Tells CLOSE(code) to each attached side and frees it.
 void circuit_end(struct relay_engine *e, struct circuit *circuit, enum link_code code);
 struct circuit_side *circuit_other(struct circuit_side *side);
+// The side ends without a word; the circuit goes on without it.
+void circuit_leave(struct relay_engine *e, struct circuit_side *side);
+// The timer's time, anew.
+void circuit_rearm(struct relay_engine *e, struct circuit *circuit);
 void circuit_send_ticket(struct relay_engine *e, const struct circuit_side *side);
 // The connection died: its sides wait for RESUME.
 void circuit_detach_all(struct relay_engine *e, struct relay_conn *c, struct sotto_now now);

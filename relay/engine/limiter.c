@@ -64,13 +64,20 @@ static struct limiter_entry *entry_of(struct limiter *l, const uint8_t *key, siz
     return oldest;
 }
 
+bool limiter_take_every(struct limiter *l, const uint8_t *key, size_t key_len, unsigned which,
+                        uint32_t burst, sotto_ns interval_ns, sotto_ns now)
+{
+    assert(which < LIMITER_BUCKETS);
+    struct limiter_entry *entry = entry_of(l, key, key_len, now);
+    return bucket_take(&entry->buckets[which], 1, burst, interval_ns, now);
+}
+
 bool limiter_take(struct limiter *l, const uint8_t *key, size_t key_len, unsigned which,
                   uint32_t per_minute, sotto_ns now)
 {
-    assert(which < LIMITER_BUCKETS && per_minute > 0);
-    struct limiter_entry *entry = entry_of(l, key, key_len, now);
-    return bucket_take(&entry->buckets[which], 1, per_minute, 60 * SOTTO_NS_PER_S / per_minute,
-                       now);
+    assert(per_minute > 0);
+    return limiter_take_every(l, key, key_len, which, per_minute, 60 * SOTTO_NS_PER_S / per_minute,
+                              now);
 }
 
 void limiter_charge(struct limiter *l, const uint8_t *key, size_t key_len, unsigned which,

@@ -36,6 +36,9 @@ struct limiter {
 // 0 or SOTTO_ENOMEM.
 int limiter_init(struct limiter *l, const struct sotto_env *env);
 void limiter_deinit(struct limiter *l);
+// As bucket_take with n = 1, on one of the key's buckets. key_len is a multiple of 8.
+bool limiter_take_every(struct limiter *l, const uint8_t *key, size_t key_len, unsigned which,
+                        uint32_t burst, sotto_ns interval_ns, sotto_ns now);
 // As bucket_take with n = 1 and bucket_charge, on one of the key's buckets, with a burst of one
 // minute's worth. key_len is a multiple of 8; per_minute at least 1.
 bool limiter_take(struct limiter *l, const uint8_t *key, size_t key_len, unsigned which,

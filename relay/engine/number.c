@@ -4,37 +4,6 @@
 
 #include "engine/internal.h"
 
-// Writes go to the disk, and the disk is everybody's.
-static bool may_write(const struct relay_engine *e, struct online_line *line, struct sotto_now now)
-{
-    return bucket_take(&line->writes, 1, e->config.limits.numbers_per_line,
-                       SOTTO_NS_PER_S / RELAY_WRITES_PER_LINE_PER_S, now.mono_ns);
-}
-
-static enum link_code allowed(const struct relay_engine *e, const struct relay_conn *c,
-                              struct sotto_now now)
-{
-    if (e->stopping)
-        return LINK_CODE_SHUTDOWN;
-    if (c->line == NULL)
-        return LINK_CODE_DENIED;
-    if (!may_write(e, c->line, now))
-        return LINK_CODE_LIMIT;
-    return LINK_CODE_NONE;
-}
-
-// True: the store is to be asked. False: the device has its answer.
-static bool begin(struct relay_engine *e, struct relay_conn *c, uint32_t request,
-                  enum write_kind kind, struct sotto_now now)
-{
-    enum link_code code = allowed(e, c, now);
-    if (code == LINK_CODE_NONE && write_begin(e, c, request, kind) != 0)
-        code = LINK_CODE_LIMIT;
-    if (code != LINK_CODE_NONE)
-        conn_send_failed(e, c, request, code);
-    return code == LINK_CODE_NONE;
-}
-
 enum link_code number_put_code(int rc)
 {
     switch (rc) {
@@ -58,7 +27,7 @@ void number_put(struct relay_engine *e, struct relay_conn *c, const struct link_
         conn_protocol_error(e, c, m->request);
         return;
     }
-    if (!begin(e, c, m->request, WRITE_PUT, now))
+    if (write_wanted(e, c, m->request, WRITE_PUT, now) != 0)
         return;
     struct relay_store *store = e->config.store;
     struct relay_store_number n = {.expires_unix_s = (int64_t)m->expires_unix_s,
@@ -71,7 +40,7 @@ void number_put(struct relay_engine *e, struct relay_conn *c, const struct link_
 void number_remove(struct relay_engine *e, struct relay_conn *c, const struct link_message *m,
                    struct sotto_now now)
 {
-    if (!begin(e, c, m->request, WRITE_REMOVE, now))
+    if (write_wanted(e, c, m->request, WRITE_REMOVE, now) != 0)
         return;
     struct relay_store *store = e->config.store;
     write_end(e, store->number_remove(store, m->token_hash, c->line->line_id));

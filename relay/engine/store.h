@@ -22,11 +22,22 @@ struct relay_store_number {
     uint32_t calls_left;    // LINK_CALLS_UNLIMITED
 };
 
+#define RELAY_PUSH_PER_LINE_MAX 8 // one more takes the place of the oldest
+
+// A Web Push subscription: how a line's device can be woken.
+struct relay_store_push {
+    uint8_t line_id[LINK_LINE_ID_BYTES];
+    char endpoint[LINK_ENDPOINT_MAX_BYTES + 1];
+    uint8_t p256dh[LINK_P256DH_BYTES];
+    uint8_t auth[LINK_AUTH_BYTES];
+};
+
 // All return 0 or: SOTTO_ENOTFOUND, SOTTO_EEXIST, SOTTO_EFULL (disk full), SOTTO_EIO, SOTTO_ELIMIT.
 //
-// A write (line_register, number_put, number_remove) may instead return SOTTO_EAGAIN: it is under
-// way, its arguments were copied, and its result comes later through relay_engine_stored with the
-// `job` that the engine set before the call. So a slow disk holds nobody's voice up.
+// A write (line_register, number_put, number_remove, push_put, push_remove) may instead return
+// SOTTO_EAGAIN: it is under way, its arguments were copied, and its result comes later through
+// relay_engine_stored with the `job` that the engine set before the call. So a slow disk holds
+// nobody's voice up.
 struct relay_store {
     uint64_t job;
     // Consumes the invitation and makes the line in one transaction.
@@ -46,6 +57,14 @@ struct relay_store {
                          const uint8_t line_id[LINK_LINE_ID_BYTES]);
     int (*number_get)(struct relay_store *s, const uint8_t token_hash[LINK_TOKEN_HASH_BYTES],
                       struct relay_store_number *out);
+    // Makes it the line's newest, in the place of one with the same endpoint. ENOTFOUND: no line.
+    int (*push_put)(struct relay_store *s, const struct relay_store_push *p);
+    // endpoint "": all of the line's. Idempotent.
+    int (*push_remove)(struct relay_store *s, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                       const char *endpoint);
+    // Oldest first.
+    int (*push_list)(struct relay_store *s, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                     struct relay_store_push out[RELAY_PUSH_PER_LINE_MAX], size_t *count);
 };
 
 #endif

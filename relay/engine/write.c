@@ -39,6 +39,37 @@ int write_begin(struct relay_engine *e, struct relay_conn *c, uint32_t request,
     return SOTTO_ELIMIT;
 }
 
+// Writes go to the disk, and the disk is everybody's.
+static bool may_write(const struct relay_engine *e, struct online_line *line, struct sotto_now now)
+{
+    return bucket_take(&line->writes, 1, e->config.limits.numbers_per_line,
+                       SOTTO_NS_PER_S / RELAY_WRITES_PER_LINE_PER_S, now.mono_ns);
+}
+
+static enum link_code allowed(const struct relay_engine *e, const struct relay_conn *c,
+                              struct sotto_now now)
+{
+    if (e->stopping)
+        return LINK_CODE_SHUTDOWN;
+    if (c->line == NULL)
+        return LINK_CODE_DENIED;
+    if (!may_write(e, c->line, now))
+        return LINK_CODE_LIMIT;
+    return LINK_CODE_NONE;
+}
+
+int write_wanted(struct relay_engine *e, struct relay_conn *c, uint32_t request,
+                 enum write_kind kind, struct sotto_now now)
+{
+    enum link_code code = allowed(e, c, now);
+    if (code == LINK_CODE_NONE && write_begin(e, c, request, kind) != 0)
+        code = LINK_CODE_LIMIT;
+    if (code == LINK_CODE_NONE)
+        return SOTTO_OK;
+    conn_send_failed(e, c, request, code);
+    return SOTTO_ELIMIT;
+}
+
 static enum link_code code_of(enum write_kind kind, int rc)
 {
     switch (kind) {
@@ -46,6 +77,8 @@ static enum link_code code_of(enum write_kind kind, int rc)
         return line_register_code(rc);
     case WRITE_PUT:
         return number_put_code(rc);
+    case WRITE_PUSH:
+        return push_put_code(rc);
     default: // idempotent; and whether another line has that number is nobody's business
         return rc == 0 || rc == SOTTO_ENOTFOUND ? LINK_CODE_NONE : LINK_CODE_STORAGE;
     }

@@ -24,6 +24,7 @@ struct relay_memory {
     struct relay_store store; // first: the engine holds a pointer to it
     const struct sotto_env *env;
     struct table invites, lines, numbers;
+    struct table pushes;  // oldest first
     struct table results; // deferred
     bool defer;
     int failure;
@@ -198,6 +199,73 @@ static int number_get(struct relay_store *store, const uint8_t token_hash[LINK_T
     return 0;
 }
 
+// ---- subscriptions
+
+static bool push_is(const struct relay_store_push *p, const uint8_t *line_id, const char *endpoint)
+{
+    return memcmp(p->line_id, line_id, LINK_LINE_ID_BYTES) == 0 &&
+           (endpoint[0] == '\0' || strcmp(p->endpoint, endpoint) == 0);
+}
+
+static void drop_in_order(struct table *t, size_t i)
+{
+    t->count--;
+    memmove(item(t, i), item(t, i + 1), (t->count - i) * t->size);
+}
+
+static void drop_pushes(struct relay_memory *s, const uint8_t *line_id, const char *endpoint)
+{
+    for (size_t i = s->pushes.count; i > 0; i--)
+        if (push_is(item(&s->pushes, i - 1), line_id, endpoint))
+            drop_in_order(&s->pushes, i - 1);
+}
+
+static void make_room(struct relay_memory *s, const uint8_t *line_id)
+{
+    size_t count = 0;
+    for (size_t i = s->pushes.count; i > 0; i--)
+        if (push_is(item(&s->pushes, i - 1), line_id, "") && ++count >= RELAY_PUSH_PER_LINE_MAX)
+            drop_in_order(&s->pushes, i - 1);
+}
+
+static int push_put(struct relay_store *store, const struct relay_store_push *p)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc == 0 && find(&s->lines, p->line_id, LINK_LINE_ID_BYTES) == NULL)
+        rc = SOTTO_ENOTFOUND;
+    if (rc == 0) {
+        drop_pushes(s, p->line_id, p->endpoint);
+        make_room(s, p->line_id);
+        rc = add(s, &s->pushes, p);
+    }
+    return written(s, rc);
+}
+
+static int push_remove(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                       const char *endpoint)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    if (rc == 0)
+        drop_pushes(s, line_id, endpoint);
+    return written(s, rc);
+}
+
+static int push_list(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                     struct relay_store_push out[RELAY_PUSH_PER_LINE_MAX], size_t *count)
+{
+    struct relay_memory *s = memory_of(store);
+    int rc = call(s);
+    size_t n = 0;
+    for (size_t i = 0; rc == 0 && i < s->pushes.count; i++)
+        if (push_is(item(&s->pushes, i), line_id, ""))
+            memcpy(&out[n++], item(&s->pushes, i), sizeof out[0]);
+    if (rc == 0)
+        *count = n;
+    return rc;
+}
+
 int relay_memory_new(struct relay_memory **out, const struct sotto_env *env)
 {
     struct relay_memory *s = env->realloc(NULL, sizeof *s, env->user);
@@ -209,11 +277,15 @@ int relay_memory_new(struct relay_memory **out, const struct sotto_env *env)
                   .invite_check = invite_check,
                   .number_put = number_put,
                   .number_remove = number_remove,
-                  .number_get = number_get},
+                  .number_get = number_get,
+                  .push_put = push_put,
+                  .push_remove = push_remove,
+                  .push_list = push_list},
         .env = env,
         .invites = {.size = sizeof(struct invite)},
         .lines = {.size = sizeof(struct relay_store_line)},
         .numbers = {.size = sizeof(struct relay_store_number)},
+        .pushes = {.size = sizeof(struct relay_store_push)},
         .results = {.size = sizeof(struct result)},
     };
     *out = s;
@@ -225,7 +297,7 @@ void relay_memory_free(struct relay_memory *s)
     if (s == NULL)
         return;
     const struct sotto_env *env = s->env;
-    struct table *tables[] = {&s->invites, &s->lines, &s->numbers, &s->results};
+    struct table *tables[] = {&s->invites, &s->lines, &s->numbers, &s->pushes, &s->results};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         if (tables[i]->items != NULL)
             env->realloc(tables[i]->items, 0, env->user);
@@ -257,6 +329,7 @@ int relay_memory_line_remove(struct relay_memory *s, const uint8_t line_id[LINK_
         if (memcmp(n->line_id, line_id, LINK_LINE_ID_BYTES) == 0)
             drop(&s->numbers, n);
     }
+    drop_pushes(s, line_id, "");
     drop(&s->lines, line);
     return 0;
 }

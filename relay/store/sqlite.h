@@ -11,7 +11,7 @@
 struct relay_sqlite;
 
 #define RELAY_SQLITE_FILE    "sottod.db"
-#define RELAY_SQLITE_VERSION 1            // of the schema
+#define RELAY_SQLITE_VERSION 2            // of the schema
 #define RELAY_SQLITE_BUSY_MS 2000         // wait for another process's transaction
 #define RELAY_INVITE_KEEP_S  (30 * 86400) // used and expired invitations are forgotten after this
 
@@ -57,7 +57,7 @@ int relay_sqlite_line_by_prefix(struct relay_sqlite *s, const char *hex,
 int relay_sqlite_line_remove(struct relay_sqlite *s, const uint8_t line_id[LINK_LINE_ID_BYTES]);
 
 struct relay_sqlite_stats {
-    uint64_t lines, numbers, invites_open;
+    uint64_t lines, numbers, invites_open, pushes;
 };
 int relay_sqlite_stats(struct relay_sqlite *s, int64_t now_unix_s, struct relay_sqlite_stats *out);
 // Forgets invitations that are over since RELAY_INVITE_KEEP_S.

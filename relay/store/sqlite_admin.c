@@ -82,7 +82,8 @@ int relay_sqlite_stats(struct relay_sqlite *s, int64_t now_unix_s, struct relay_
         return rc == 0 ? SOTTO_EIO : rc;
     *out = (struct relay_sqlite_stats){.lines = (uint64_t)sqlite3_column_int64(stmt, 0),
                                        .numbers = (uint64_t)sqlite3_column_int64(stmt, 1),
-                                       .invites_open = (uint64_t)sqlite3_column_int64(stmt, 2)};
+                                       .invites_open = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                       .pushes = (uint64_t)sqlite3_column_int64(stmt, 3)};
     sqlite3_reset(stmt);
     return 0;
 }

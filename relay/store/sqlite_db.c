@@ -32,6 +32,17 @@ static const char schema_1[] = "CREATE TABLE invites("
                                "CREATE INDEX numbers_by_line ON numbers(line_id);"
                                "PRAGMA user_version=1;";
 
+// A later row is a newer subscription.
+static const char schema_2[] = "CREATE TABLE pushes("
+                               " id INTEGER PRIMARY KEY,"
+                               " line_id BLOB NOT NULL REFERENCES lines(line_id) ON DELETE CASCADE,"
+                               " endpoint TEXT NOT NULL,"
+                               " p256dh BLOB NOT NULL CHECK(length(p256dh)=65),"
+                               " auth BLOB NOT NULL CHECK(length(auth)=16),"
+                               " UNIQUE(line_id,endpoint)"
+                               ") STRICT;"
+                               "PRAGMA user_version=2;";
+
 #define INVITE_GOOD "used IS NULL AND (expires=0 OR expires>?2)"
 
 static const char *const statement_text[STATEMENTS] = {
@@ -59,8 +70,14 @@ static const char *const statement_text[STATEMENTS] = {
     [S_NUMBER_CHANGE] = "UPDATE numbers SET expires=?3,calls_left=?4"
                         " WHERE token_hash=?1 AND line_id=?2",
     [S_NUMBER_REMOVE] = "DELETE FROM numbers WHERE token_hash=?1 AND line_id=?2",
+    [S_PUSH_PUT] = "REPLACE INTO pushes(line_id,endpoint,p256dh,auth) VALUES(?1,?2,?3,?4)",
+    [S_PUSH_TRIM] = "DELETE FROM pushes WHERE line_id=?1 AND id NOT IN"
+                    " (SELECT id FROM pushes WHERE line_id=?1 ORDER BY id DESC LIMIT ?2)",
+    [S_PUSH_REMOVE] = "DELETE FROM pushes WHERE line_id=?1 AND (?2='' OR endpoint=?2)",
+    [S_PUSH_LIST] = "SELECT endpoint,p256dh,auth FROM pushes WHERE line_id=?1 ORDER BY id LIMIT ?2",
     [S_STATS] = "SELECT (SELECT count(*) FROM lines),(SELECT count(*) FROM numbers),"
-                "(SELECT count(*) FROM invites WHERE " INVITE_GOOD ")",
+                "(SELECT count(*) FROM invites WHERE " INVITE_GOOD "),"
+                "(SELECT count(*) FROM pushes)",
     [S_CHECK] = "PRAGMA integrity_check(1)",
 };
 
@@ -180,6 +197,8 @@ static int migrate(sqlite3 *db)
         rc = SOTTO_ESTATE;
     if (rc == 0 && version == 0)
         rc = execute(db, schema_1);
+    if (rc == 0 && version < 2)
+        rc = execute(db, schema_2);
     if (rc == 0 && version == 0)
         rc = execute(db, "PRAGMA application_id=" APPLICATION_ID);
     if (rc == 0)

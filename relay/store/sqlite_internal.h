@@ -27,6 +27,10 @@ enum statement {
     S_NUMBER_ADD,
     S_NUMBER_CHANGE,
     S_NUMBER_REMOVE,
+    S_PUSH_PUT,
+    S_PUSH_TRIM,
+    S_PUSH_REMOVE,
+    S_PUSH_LIST,
     S_STATS,
     S_CHECK,
     STATEMENTS

@@ -41,7 +41,21 @@ static int add_line(struct relay_sqlite *s, const struct relay_store_line *line)
     return sqlite_step(s, stmt, NULL);
 }
 
-// A savepoint is a transaction of its own outside a batch, and a part of it inside one.
+// A savepoint is a transaction of its own outside a batch, and a part of it inside one. Begun with
+// S_SAVEPOINT, ended here: all of it, or nothing if rc says that it has failed.
+static int savepoint_end(struct relay_sqlite *s, int rc)
+{
+    if (rc != 0)
+        sqlite_run(s, S_ROLLBACK_TO); // harmless if SQLite has rolled all of it back itself
+    int released = sqlite_run(s, S_RELEASE);
+    if (rc == 0 && released != 0) {
+        sqlite_run(s, S_ROLLBACK_TO);
+        sqlite_run(s, S_RELEASE);
+        rc = released;
+    }
+    return rc;
+}
+
 static int line_register(struct relay_store *store, const uint8_t invite[LINK_INVITE_BYTES],
                          const struct relay_store_line *line, int64_t now_unix_s)
 {
@@ -52,15 +66,7 @@ static int line_register(struct relay_store *store, const uint8_t invite[LINK_IN
     rc = use_invite(s, invite, now_unix_s);
     if (rc == 0)
         rc = add_line(s, line);
-    if (rc != 0)
-        sqlite_run(s, S_ROLLBACK_TO); // harmless if SQLite has rolled all of it back itself
-    int released = sqlite_run(s, S_RELEASE);
-    if (rc == 0 && released != 0) {
-        sqlite_run(s, S_ROLLBACK_TO);
-        sqlite_run(s, S_RELEASE);
-        rc = released;
-    }
-    return rc;
+    return savepoint_end(s, rc);
 }
 
 int relay_sqlite_batch_begin(struct relay_sqlite *s)
@@ -199,6 +205,81 @@ static int number_remove(struct relay_store *store, const uint8_t token_hash[LIN
     return rc == 0 && changes == 0 ? SOTTO_ENOTFOUND : rc;
 }
 
+// ---- subscriptions
+
+static int push_add(struct relay_sqlite *s, const struct relay_store_push *p)
+{
+    sqlite3_stmt *stmt = sqlite_use(s, S_PUSH_PUT);
+    sqlite_bind_bytes(s, stmt, 1, p->line_id, sizeof p->line_id);
+    sqlite_bind_text(s, stmt, 2, p->endpoint);
+    sqlite_bind_bytes(s, stmt, 3, p->p256dh, sizeof p->p256dh);
+    sqlite_bind_bytes(s, stmt, 4, p->auth, sizeof p->auth);
+    return sqlite_step(s, stmt, NULL);
+}
+
+static int push_trim(struct relay_sqlite *s, const uint8_t line_id[LINK_LINE_ID_BYTES])
+{
+    sqlite3_stmt *stmt = sqlite_use(s, S_PUSH_TRIM);
+    sqlite_bind_bytes(s, stmt, 1, line_id, LINK_LINE_ID_BYTES);
+    sqlite_bind_int(s, stmt, 2, RELAY_PUSH_PER_LINE_MAX);
+    return sqlite_step(s, stmt, NULL);
+}
+
+static int push_put(struct relay_store *store, const struct relay_store_push *p)
+{
+    struct relay_sqlite *s = sqlite_of(store);
+    int rc = sqlite_run(s, S_SAVEPOINT);
+    if (rc != 0)
+        return rc;
+    rc = push_add(s, p);
+    if (rc == 0)
+        rc = push_trim(s, p->line_id);
+    return savepoint_end(s, rc);
+}
+
+static int push_remove(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                       const char *endpoint)
+{
+    struct relay_sqlite *s = sqlite_of(store);
+    sqlite3_stmt *stmt = sqlite_use(s, S_PUSH_REMOVE);
+    sqlite_bind_bytes(s, stmt, 1, line_id, LINK_LINE_ID_BYTES);
+    sqlite_bind_text(s, stmt, 2, endpoint);
+    return sqlite_step(s, stmt, NULL);
+}
+
+static bool push_read(sqlite3_stmt *stmt, struct relay_store_push *p)
+{
+    const void *endpoint = sqlite3_column_text(stmt, 0);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+    if (endpoint == NULL || len >= sizeof p->endpoint)
+        return false;
+    memcpy(p->endpoint, endpoint, len);
+    p->endpoint[len] = '\0';
+    return sqlite_column_bytes(stmt, 1, p->p256dh, sizeof p->p256dh) &&
+           sqlite_column_bytes(stmt, 2, p->auth, sizeof p->auth);
+}
+
+static int push_list(struct relay_store *store, const uint8_t line_id[LINK_LINE_ID_BYTES],
+                     struct relay_store_push out[RELAY_PUSH_PER_LINE_MAX], size_t *count)
+{
+    struct relay_sqlite *s = sqlite_of(store);
+    sqlite3_stmt *stmt = sqlite_use(s, S_PUSH_LIST);
+    sqlite_bind_bytes(s, stmt, 1, line_id, LINK_LINE_ID_BYTES);
+    sqlite_bind_int(s, stmt, 2, RELAY_PUSH_PER_LINE_MAX);
+    size_t n = 0;
+    int rc;
+    while ((rc = sqlite_step(s, stmt, NULL)) == 1 && n < RELAY_PUSH_PER_LINE_MAX) {
+        memcpy(out[n].line_id, line_id, LINK_LINE_ID_BYTES);
+        if (!push_read(stmt, &out[n++])) {
+            sqlite3_reset(stmt);
+            return SOTTO_EIO;
+        }
+    }
+    if (rc == 0)
+        *count = n;
+    return rc;
+}
+
 struct relay_store *relay_sqlite_store(struct relay_sqlite *s)
 {
     s->store = (struct relay_store){.line_register = line_register,
@@ -206,6 +287,9 @@ struct relay_store *relay_sqlite_store(struct relay_sqlite *s)
                                     .invite_check = invite_check,
                                     .number_put = number_put,
                                     .number_remove = number_remove,
-                                    .number_get = number_get};
+                                    .number_get = number_get,
+                                    .push_put = push_put,
+                                    .push_remove = push_remove,
+                                    .push_list = push_list};
     return &s->store;
 }

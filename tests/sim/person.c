@@ -210,6 +210,26 @@ void person_free(struct person *p)
     free(p);
 }
 
+static void open_telephone(struct sim *s, void *arg)
+{
+    (void)s;
+    person_start(arg);
+}
+
+void person_pushed(struct sim *s, const char *endpoint)
+{
+    const char *name = strrchr(endpoint, '/') + 1;
+    for (size_t i = 0; i < s->people_count; i++) {
+        struct person *p = s->people[i];
+        if (strcmp(p->name, name) != 0)
+            continue;
+        p->pushed_count++;
+        sim_trace(s, "%s's telephone is pushed", p->name);
+        if (p->wakes_after_ns != 0 && !p->device)
+            sim_call_later(s, p->wakes_after_ns, open_telephone, p);
+    }
+}
+
 struct seen_call *person_call(struct person *p, uint32_t id)
 {
     for (size_t i = p->call_count; i-- > 0;)
@@ -607,6 +627,18 @@ static struct sotto_number *mint(struct person *owner, const char *label)
     sim_canary_lasting(owner->sim, "a dial token", true, n->token, sizeof n->token);
     sim_canary_lasting(owner->sim, "a label", false, n->label, strlen(n->label));
     return n;
+}
+
+int user_push(struct person *p, bool on)
+{
+    struct sotto_push push = {.p256dh = {4}};
+    snprintf(push.endpoint, sizeof push.endpoint, "https://push.example/%s", p->name);
+    rng_fill(&p->rng, push.auth, sizeof push.auth);
+    DO(p, sotto_device_push(p->device, on ? &push : NULL, person_now(p), &p->last_request))
+    p->result_came = false;
+    sim_trace(p->sim, "%s %s a subscription: %d", p->name, on ? "leaves" : "removes", rc);
+    person_pump(p);
+    return rc;
 }
 
 int user_publish(struct person *owner, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES])

@@ -74,6 +74,14 @@ static void out_close(void *conn_user, enum link_code why, void *user)
     t->conn = c;
 }
 
+// The push service of every line: tells the person's phone, which may be told to wake up.
+static void out_wake(const struct relay_store_push *pushes, size_t count, void *user)
+{
+    const struct sim_relay *r = user;
+    for (size_t i = 0; i < count; i++)
+        person_pushed(r->sim, pushes[i].endpoint);
+}
+
 // ---- its life ----------------------------------------------------------------------------------
 
 struct sim_relay *sim_relay_add(struct sim *s, const char *host)
@@ -105,7 +113,11 @@ void relay_start(struct sim_relay *r)
                    .meets_per_address_per_minute = 600,
                    .registers_per_address_per_minute = 600},
         .store = relay_memory_store(r->memory),
-        .output = {out_message, out_datagram, out_close, r},
+        .output = {.message = out_message,
+                   .datagram = out_datagram,
+                   .close = out_close,
+                   .wake = out_wake,
+                   .user = r},
     };
     snprintf(cfg.origin, sizeof cfg.origin, "%.240s:%u", r->address.host,
              (unsigned)r->address.port);

@@ -228,6 +228,186 @@ static void offline(struct sim *s)
     EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
 }
 
+// ---- waking
+
+static struct stage pushed_setting(struct sim *s)
+{
+    struct stage st = setting(s);
+    EXPECT(s, user_push(st.boris, true) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    EXPECT(s, st.boris->last_result == 0);
+    return st;
+}
+
+// Boris closes the page; the relay knows it if he waits.
+static void boris_leaves(struct sim *s, struct stage *st, sotto_ns opens_after_ns)
+{
+    st->boris->wakes_after_ns = opens_after_ns;
+    person_crash(st->boris);
+    sim_run(s, 11 * SECOND);
+}
+
+static bool is_waking(struct sim *s, void *arg)
+{
+    struct stage *st = arg;
+    (void)s;
+    return info_of(st->anna, st->call).waking;
+}
+
+static void answer_and_talk(struct sim *s, struct stage *st)
+{
+    EXPECT(s, comes_to(st->anna, SOTTO_CALL_RINGING, 10 * SECOND));
+    EXPECT(s, comes_to(st->boris, SOTTO_CALL_RINGING, 1 * SECOND));
+    EXPECT(s, !info_of(st->anna, st->call).waking);
+    EXPECT(s, user_accept(st->boris, latest(st->boris)) == 0);
+    EXPECT(s, talk(st->anna, st->boris, 5 * SECOND));
+    check_relay_memory(s);
+    EXPECT(s, user_hangup(st->anna, st->call) == 0);
+    all_quiet(s);
+}
+
+// Longer than the session's own time.
+static void woken(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    boris_leaves(s, &st, 3 * SECOND + rng_below(&s->rng, 35 * SECOND));
+    dial(s, &st);
+    EXPECT(s, sim_until(s, 1 * SECOND, is_waking, &st));
+    EXPECT(s, st.boris->pushed_count == 1);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 45 * SECOND));
+    answer_and_talk(s, &st);
+    EXPECT(s, st.boris->pushed_count == 1 && st.boris->rang_count == 1);
+}
+
+// The relay takes the page for connected still: it says nothing, and is woken.
+static void woken_unnoticed(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    st.boris->wakes_after_ns = 2 * SECOND;
+    person_crash(st.boris);
+    dial(s, &st);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 10 * SECOND));
+    EXPECT(s, st.boris->pushed_count == 1);
+    answer_and_talk(s, &st);
+}
+
+// The browser has put the page to sleep: connected, but deaf for a while.
+static void woken_asleep(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    path_outage(st.boris, 6 * SECOND);
+    dial(s, &st);
+    EXPECT(s, sim_until(s, 4 * SECOND, is_waking, &st));
+    EXPECT(s, st.boris->pushed_count == 1);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 10 * SECOND));
+    EXPECT(s, st.boris->rang_count == 1);
+    answer_and_talk(s, &st);
+}
+
+static void woken_nobody(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    boris_leaves(s, &st, 0);
+    sotto_ns from = s->now_ns;
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_OFFLINE, 50 * SECOND));
+    EXPECT(s, s->now_ns - from > 40 * SECOND && st.boris->pushed_count == 1);
+    // Too late.
+    person_start(st.boris);
+    EXPECT(s, sim_until(s, 5 * SECOND, line_is_ready, st.boris));
+    sim_run(s, 5 * SECOND);
+    EXPECT(s, st.boris->rang_count == 0);
+    // He wants to be woken no more.
+    EXPECT(s, user_push(st.boris, false) == 0);
+    EXPECT(s, sim_until(s, 5 * SECOND, result_has_come, st.boris));
+    EXPECT(s, st.boris->last_result == 0);
+    boris_leaves(s, &st, 1 * SECOND);
+    dial(s, &st);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_OFFLINE, 2 * SECOND));
+    EXPECT(s, st.boris->pushed_count == 1);
+    all_quiet(s);
+}
+
+static void woken_cancelled(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    boris_leaves(s, &st, 10 * SECOND);
+    dial(s, &st);
+    EXPECT(s, sim_until(s, 1 * SECOND, is_waking, &st));
+    sim_run(s, rng_below(&s->rng, 11 * SECOND)); // perhaps as he comes
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    EXPECT(s, ends_as(st.anna, SOTTO_END_CANCELLED, 1 * SECOND));
+    sim_run(s, 20 * SECOND);
+    EXPECT(s, st.boris->device && st.boris->line_ready);
+    EXPECT(s, !st.boris->rang_count || person_latest(st.boris)->ended);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// The caller's device begins anew by itself, and Boris is pushed once more.
+static void woken_restart(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    boris_leaves(s, &st, 20 * SECOND);
+    dial(s, &st);
+    EXPECT(s, sim_until(s, 1 * SECOND, is_waking, &st));
+    relay_crash(st.relay);
+    sim_run(s, 1 * SECOND);
+    relay_start(st.relay);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 40 * SECOND));
+    EXPECT(s, st.boris->pushed_count >= 1 && st.boris->pushed_count <= 2);
+    answer_and_talk(s, &st);
+}
+
+// Two who dial each other: one of them is being woken, and calls by himself.
+static void woken_glare(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    boris_leaves(s, &st, 5 * SECOND);
+    dial(s, &st);
+    EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, st.boris));
+    sim_run(s, rng_below(&s->rng, 100 * MS));
+    uint32_t back = 0;
+    EXPECT(s, user_dial(st.boris, &st.to_anna, "Anna", &back) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 20 * SECOND));
+    EXPECT(s, user_hangup(st.anna, latest(st.anna)) == 0);
+    all_quiet(s);
+}
+
+// Whoever has got hold of a number cannot keep pushing its owner, nor keep others from it.
+static void woken_attack(struct sim *s)
+{
+    struct stage st = pushed_setting(s);
+    struct sotto_number_link to_boris_2;
+    st.chen = enter(s, "Chen", st.relay);
+    mint(s, st.boris, st.chen, "Chen, as Boris calls him", &to_boris_2);
+    dial_and_accept(s, &st); // binds Anna's number to her
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    sim_run(s, 2 * SECOND);
+    boris_leaves(s, &st, 0);
+    // Chen has Anna's number, and dials it for ten minutes.
+    for (unsigned i = 0; i < 200; i++) {
+        uint32_t call = 0;
+        EXPECT(s, user_dial(st.chen, &st.to_boris, "Boris", &call) == 0);
+        sim_run(s, 2 * SECOND);
+        if (!person_latest(st.chen)->ended)
+            user_hangup(st.chen, call);
+        sim_run(s, 1 * SECOND);
+    }
+    size_t pushed = st.boris->pushed_count;
+    EXPECT(s, pushed >= 6 && pushed <= 6 + 600 / 120 + 1);
+    // Somebody else's number still wakes him.
+    st.boris->wakes_after_ns = 2 * SECOND;
+    sim_run(s, 6 * SECOND);
+    EXPECT(s, user_dial(st.chen, &to_boris_2, "Boris", NULL) == 0);
+    EXPECT(s, comes_to(st.boris, SOTTO_CALL_RINGING, 10 * SECOND));
+    EXPECT(s, st.boris->pushed_count == pushed + 1);
+    EXPECT(s, user_hangup(st.chen, latest(st.chen)) == 0);
+    all_quiet(s);
+}
+
 static void busy(struct sim *s)
 {
     static const char *const names[] = {"Chen", "Dana", "Emil"};
@@ -1017,6 +1197,14 @@ const struct scenario SCENARIOS[] = {
     {"no-answer", "nobody answers for a minute", no_answer},
     {"cancelled", "the caller gives up, at any moment", cancelled},
     {"offline", "no device of the line is connected", offline},
+    {"woken", "nobody is there: pushed, he comes in time, rings and talks", woken},
+    {"woken-unnoticed", "the relay has not yet noticed that nobody is there", woken_unnoticed},
+    {"woken-asleep", "connected, but asleep: pushed, and woken", woken_asleep},
+    {"woken-nobody", "pushed, and nobody comes", woken_nobody},
+    {"woken-cancelled", "the caller gives up while the callee is being woken", woken_cancelled},
+    {"woken-restart", "the relay restarts meanwhile", woken_restart},
+    {"woken-glare", "who is being woken calls by himself", woken_glare},
+    {"woken-attack", "a leaked number does not push its owner without end", woken_attack},
     {"busy", "three calls already: the fourth hears that it is busy", busy},
     {"mute", "who is mute is not heard, and his cells flow on", mute},
     {"hold", "a held call is silent on both sides", hold},

@@ -176,6 +176,9 @@ struct person {
     char rang_label[SOTTO_NAME_MAX_BYTES + 1];
     bool mic_told;
 
+    size_t pushed_count;     // wake-ups that the push service brought
+    sotto_ns wakes_after_ns; // the user then opens the telephone; 0: does not
+
     // Exchange.
     bool x_met, x_words, x_done, x_failed;
     int x_error;
@@ -212,6 +215,8 @@ void person_playout(struct person *p);
 void person_free(struct person *p);
 struct seen_call *person_call(struct person *p, uint32_t id);
 struct seen_call *person_latest(struct person *p); // NULL
+// The push service brings a wake-up to this endpoint.
+void person_pushed(struct sim *s, const char *endpoint);
 struct person *person_by_fp(struct sim *s, const struct sotto_fingerprint *fp, bool thief);
 
 // What users do. Each gives what the device gave.
@@ -219,6 +224,7 @@ int user_register(struct person *p);
 // Mints a number for somebody, puts it into both books, publishes it.
 int user_mint(struct person *owner, const char *label, struct sotto_number_link *out);
 int user_publish(struct person *owner, const uint8_t token_hash[SOTTO_TOKEN_HASH_BYTES]);
+int user_push(struct person *p, bool on); // leaves a subscription; removes all
 int user_dial(struct person *p, const struct sotto_number_link *link, const char *label,
               uint32_t *call);
 int user_accept(struct person *p, uint32_t call);

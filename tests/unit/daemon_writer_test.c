@@ -156,6 +156,44 @@ static void test_unchanged_needs_no_write(void **state)
     expect_number(store, &a);
 }
 
+static void test_subscriptions(void **state)
+{
+    (void)state;
+    assert_int_equal(make_line(1), 0);
+    struct relay_store_push p = contract_push(1, 1), lost = contract_push(1, 7);
+    store->job = last_job + 1;
+    assert_int_equal(store->push_put(store, &p), SOTTO_EAGAIN);
+    memset(&p, 0xff, sizeof p); // it was copied
+    drain();
+    assert_int_equal(results[last_job], 0);
+    expect_pushes(store, 1, (uint8_t[]){1}, 1);
+    store->job = last_job + 1;
+    assert_int_equal(store->push_put(store, &lost), SOTTO_EAGAIN);
+    drain();
+    assert_int_equal(results[last_job], SOTTO_ENOTFOUND);
+    // What is there already costs nothing, unless it is no longer the newest.
+    p = contract_push(1, 1);
+    assert_int_equal(store->push_put(store, &p), 0);
+    struct relay_store_push other = contract_push(2, 1);
+    store->job = last_job + 1;
+    assert_int_equal(store->push_put(store, &other), SOTTO_EAGAIN);
+    drain();
+    store->job = last_job + 1;
+    assert_int_equal(store->push_put(store, &p), SOTTO_EAGAIN);
+    drain();
+    expect_pushes(store, 1, (uint8_t[]){2, 1}, 2);
+    size_t before = result_count;
+    writer_forget_push(writer, other.line_id, other.endpoint);
+    drain();
+    assert_int_equal(result_count, before); // nobody is told
+    expect_pushes(store, 1, (uint8_t[]){1}, 1);
+    store->job = last_job + 1;
+    assert_int_equal(store->push_remove(store, p.line_id, ""), SOTTO_EAGAIN);
+    drain();
+    assert_int_equal(results[last_job], 0);
+    expect_pushes(store, 1, NULL, 0);
+}
+
 static void test_many_at_once_and_never_waiting(void **state)
 {
     (void)state;
@@ -231,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_results_are_the_stores),
         T(test_unchanged_needs_no_write),
+        T(test_subscriptions),
         T(test_many_at_once_and_never_waiting),
         T(test_full_disk),
         T(test_prune),

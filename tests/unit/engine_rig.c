@@ -139,11 +139,28 @@ static void on_close(void *conn_user, enum link_code why, void *user)
 
 // ---- the rig ------------------------------------------------------------------------------------
 
+static void on_wake(const struct relay_store_push *pushes, size_t count, void *user)
+{
+    struct rig *r = user;
+    RIG_CHECK(count > 0 && count <= RELAY_PUSH_PER_LINE_MAX);
+    r->wakes++;
+    r->pushed = count;
+    memcpy(r->push, pushes, count * sizeof *pushes);
+}
+
+static bool on_push_allowed(const char *endpoint, void *user)
+{
+    (void)user;
+    return strncmp(endpoint, "https://", 8) == 0;
+}
+
 void rig_config_outputs(struct rig *r, struct relay_config *cfg)
 {
     cfg->output = (struct relay_output){.message = on_message,
                                         .datagram = on_datagram,
                                         .close = on_close,
+                                        .wake = on_wake,
+                                        .push_allowed = on_push_allowed,
                                         .user = r};
 }
 

@@ -62,6 +62,9 @@ struct rig {
     struct rig_device *devices[RIG_DEVICES_MAX];
     size_t device_count;
     uint32_t request;
+    size_t wakes;  // pushes asked for
+    size_t pushed; // subscriptions of the last
+    struct relay_store_push push[RELAY_PUSH_PER_LINE_MAX];
 };
 
 // limits NULL: the defaults.

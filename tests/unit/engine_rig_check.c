@@ -20,7 +20,7 @@ static void check_side(struct relay_engine *e, struct circuit_side *side)
 
 static size_t check_circuits(struct relay_engine *e)
 {
-    size_t count = 0, sides = 0;
+    size_t count = 0, sides = 0, waking = 0;
     for (struct list *at = e->circuits.next; at != &e->circuits; at = at->next) {
         struct circuit *circuit = LIST_OF(at, struct circuit, all);
         for (size_t i = 0; i < 2; i++) {
@@ -29,7 +29,10 @@ static size_t check_circuits(struct relay_engine *e)
             sides += circuit->sides[i].state != SIDE_ABSENT;
         }
         RIG_CHECK(circuit->sides[0].state != SIDE_ABSENT);
-        RIG_CHECK((circuit->sides[1].state == SIDE_ABSENT) == (circuit->place != NULL));
+        bool woken = circuit->wake == WAKE_PENDING;
+        RIG_CHECK((circuit->sides[1].state == SIDE_ABSENT) == (circuit->place != NULL || woken));
+        RIG_CHECK(!woken || circuit->sides[0].state == SIDE_ATTACHED);
+        waking += woken;
         RIG_CHECK(circuit->place == NULL || circuit->place->circuit == circuit);
         bool waits_only = circuit->place != NULL && circuit->sides[0].state == SIDE_ATTACHED;
         RIG_CHECK(waits_only == (circuit->timer.at == 0));
@@ -39,6 +42,7 @@ static size_t check_circuits(struct relay_engine *e)
     }
     RIG_CHECK(count == e->stats.circuits && count <= RELAY_CIRCUITS_MAX);
     RIG_CHECK(sides == e->tickets.count);
+    RIG_CHECK(waking == e->wake_count && waking <= RELAY_WAKES_MAX);
     return count;
 }
 

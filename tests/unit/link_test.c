@@ -8,12 +8,16 @@
 
 static uint8_t pattern[LINK_FLIGHT_MAX_BYTES + 1];
 
+static uint8_t point[LINK_P256DH_BYTES];
+
 static int make_pattern(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof pattern; i++) {
         pattern[i] = (uint8_t)(i * 31 + i / 256 + 1);
     }
+    memcpy(point, pattern, sizeof point);
+    point[0] = 4;
     return 0;
 }
 
@@ -45,6 +49,10 @@ static struct link_message full(enum link_type type)
         .signature_len = 6,
         .flight = pattern + 9,
         .flight_len = 7,
+        .p256dh = point,
+        .auth = pattern + 11,
+        .endpoint = "https://p/1",
+        .endpoint_len = 11,
     };
 }
 
@@ -66,6 +74,8 @@ static const struct {
     {LINK_PONG, 1 + 8},
     {LINK_INVITE_CHECK, 1 + 4 + 16},
     {LINK_RESUME, 1 + 4 + 4 + 16},
+    {LINK_PUSH, 1 + 4 + (2 + 11) + 65 + 16},
+    {LINK_UNPUSH, 1 + 4 + (2 + 11)},
     {LINK_WELCOME, 1 + 1 + 32 + 8},
     {LINK_OK, 1 + 4},
     {LINK_FAILED, 1 + 4 + 1},
@@ -73,6 +83,8 @@ static const struct {
     {LINK_MET, 1 + 4 + 1},
     {LINK_REPLACED, 1},
     {LINK_TICKET, 1 + 4 + 16},
+    {LINK_WAKING, 1 + 4},
+    {LINK_AWAKE, 1 + 4},
 };
 #define TYPES (sizeof types / sizeof types[0])
 
@@ -101,6 +113,8 @@ static void every_type_comes_back(void **state)
         assert_view(got.invite, sent.invite, LINK_INVITE_BYTES);
         assert_view(got.place, sent.place, LINK_PLACE_BYTES);
         assert_view(got.ticket, sent.ticket, LINK_TICKET_BYTES);
+        assert_view(got.p256dh, sent.p256dh, LINK_P256DH_BYTES);
+        assert_view(got.auth, sent.auth, LINK_AUTH_BYTES);
         // Encoding what was decoded gives the same bytes.
         assert_int_equal(link_encode(&got, again, sizeof again), len);
         assert_memory_equal(again, buf, (size_t)len);
@@ -283,6 +297,55 @@ static void key_and_signature_limits(void **state)
     assert_int_equal(link_decode(&got, empty_signature, sizeof empty_signature), SOTTO_EPARSE);
 }
 
+static void subscriptions(void **state)
+{
+    (void)state;
+    static uint8_t buf[LINK_MESSAGE_MAX_BYTES];
+    static char endpoint[LINK_ENDPOINT_MAX_BYTES + 1];
+    struct link_message m = full(LINK_PUSH), got;
+    int len = link_encode(&m, buf, sizeof buf);
+    assert_int_equal(link_decode(&got, buf, (size_t)len), 0);
+    assert_int_equal(got.endpoint_len, 11);
+    assert_memory_equal(got.endpoint, "https://p/1", 11);
+
+    memset(endpoint, 'a', sizeof endpoint);
+    m.endpoint = endpoint;
+    m.endpoint_len = LINK_ENDPOINT_MAX_BYTES;
+    len = link_encode(&m, buf, sizeof buf);
+    assert_int_equal(len, 1 + 4 + 2 + LINK_ENDPOINT_MAX_BYTES + 65 + 16);
+    assert_int_equal(link_decode(&got, buf, (size_t)len), 0);
+    m.endpoint_len++;
+    assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
+    m.endpoint_len = 0;
+    assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
+    m.type = LINK_UNPUSH; // all of them
+    assert_int_equal(link_encode(&m, buf, sizeof buf), 7);
+    assert_int_equal(link_decode(&got, buf, 7), 0);
+    assert_int_equal(got.endpoint_len, 0);
+
+    // Nothing that would break out of a request's line, from either side.
+    static const char bad[] = {' ', '\r', '\n', 0, 0x7f, (char)0x80, (char)0xff, '\t'};
+    m = full(LINK_PUSH);
+    len = link_encode(&m, buf, sizeof buf);
+    for (size_t i = 0; i < sizeof bad; i++) {
+        char text[] = "https://p/1";
+        text[5] = bad[i];
+        m.endpoint = text;
+        assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
+        buf[1 + 4 + 2 + 5] = (uint8_t)bad[i];
+        assert_int_equal(link_decode(&got, buf, (size_t)len), SOTTO_EPARSE);
+    }
+    // A point that is compressed, or none.
+    m = full(LINK_PUSH);
+    len = link_encode(&m, buf, sizeof buf);
+    buf[1 + 4 + 2 + 11] = 2;
+    assert_int_equal(link_decode(&got, buf, (size_t)len), SOTTO_EPARSE);
+    m.p256dh = pattern + 1;
+    assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
+    m.p256dh = NULL;
+    assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
+}
+
 static void values_out_of_range(void **state)
 {
     (void)state;
@@ -411,6 +474,7 @@ int main(void)
         cmocka_unit_test(unknown_types_are_refused),
         cmocka_unit_test(flight_limits),
         cmocka_unit_test(key_and_signature_limits),
+        cmocka_unit_test(subscriptions),
         cmocka_unit_test(values_out_of_range),
         cmocka_unit_test(missing_fields_are_not_sent),
         cmocka_unit_test(every_small_buffer_is_refused),

@@ -17,6 +17,7 @@ static void test_contract(void **state)
     struct relay_store *s = relay_memory_store(m);
     contract_invites_and_lines(s, add, m);
     contract_numbers(s);
+    contract_pushes(s);
     struct relay_store_line line = contract_line(1);
     assert_int_equal(relay_memory_line_remove(m, line.line_id), 0);
     assert_int_equal(relay_memory_line_remove(m, line.line_id), SOTTO_ENOTFOUND);

@@ -64,6 +64,7 @@ static void test_contract(void **state)
     struct relay_store *s = relay_sqlite_store(db);
     contract_invites_and_lines(s, add, db);
     contract_numbers(s);
+    contract_pushes(s);
     struct relay_store_line line = contract_line(1);
     assert_int_equal(relay_sqlite_line_remove(db, line.line_id), 0);
     assert_int_equal(relay_sqlite_line_remove(db, line.line_id), SOTTO_ENOTFOUND);
@@ -203,6 +204,24 @@ static void execute(const char *sql)
     assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
     assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(raw);
+}
+
+// A file of version 0.1: what is in it stays, and there is a place for subscriptions.
+static void test_older_files(void **state)
+{
+    (void)state;
+    struct relay_sqlite *db = open_store();
+    contract_invites_and_lines(relay_sqlite_store(db), add, db);
+    struct relay_store_number n = contract_number(1, 1);
+    assert_int_equal(relay_sqlite_store(db)->number_put(relay_sqlite_store(db), &n, 10), 0);
+    relay_sqlite_close(db);
+    execute("DROP TABLE pushes; PRAGMA user_version=1");
+    db = open_store();
+    expect_number(relay_sqlite_store(db), &n);
+    struct relay_store_push p = contract_push(1, 1);
+    assert_int_equal(relay_sqlite_store(db)->push_put(relay_sqlite_store(db), &p), 0);
+    expect_pushes(relay_sqlite_store(db), 1, (uint8_t[]){1}, 1);
+    relay_sqlite_close(db);
 }
 
 static void test_newer_and_foreign_files(void **state)
@@ -476,6 +495,7 @@ int main(void)
         T(test_secrets_are_not_in_the_file),
         T(test_operators_questions),
         T(test_prune),
+        T(test_older_files),
         T(test_newer_and_foreign_files),
         T(test_two_at_once),
         T(test_connections_see_each_other),

@@ -96,7 +96,67 @@ static inline void contract_numbers(struct relay_store *s)
     expect_number(s, &stolen);
 }
 
-// After contract_numbers: line 1 was withdrawn.
+static inline struct relay_store_push contract_push(uint8_t n, uint8_t line)
+{
+    struct relay_store_push p = {.line_id = {line, 1}, .p256dh = {4, n}, .auth = {n}};
+    memset(p.endpoint, 'a' + n % 26, n == 0 ? LINK_ENDPOINT_MAX_BYTES : n);
+    return p;
+}
+
+// The line has just these, in this order.
+static inline void expect_pushes(struct relay_store *s, uint8_t line, const uint8_t *n,
+                                 size_t expected)
+{
+    struct relay_store_push got[RELAY_PUSH_PER_LINE_MAX], want = contract_push(1, line);
+    size_t count = 99;
+    assert_int_equal(s->push_list(s, want.line_id, got, &count), 0);
+    assert_int_equal(count, expected);
+    for (size_t i = 0; i < count; i++) {
+        want = contract_push(n[i], line);
+        assert_memory_equal(got[i].line_id, want.line_id, sizeof want.line_id);
+        assert_string_equal(got[i].endpoint, want.endpoint);
+        assert_memory_equal(got[i].p256dh, want.p256dh, sizeof want.p256dh);
+        assert_memory_equal(got[i].auth, want.auth, sizeof want.auth);
+    }
+}
+
+// After contract_invites_and_lines; leaves line 1 and 2 with one each.
+static inline void contract_pushes(struct relay_store *s)
+{
+    struct relay_store_push p = contract_push(1, 1), lost = contract_push(1, 3);
+    expect_pushes(s, 1, NULL, 0);
+    assert_int_equal(s->push_put(s, &lost), SOTTO_ENOTFOUND); // no such line
+    expect_pushes(s, 3, NULL, 0);
+    assert_int_equal(s->push_put(s, &p), 0);
+    assert_int_equal(s->push_put(s, &p), 0);
+    expect_pushes(s, 1, (uint8_t[]){1}, 1);
+    // The ninth pushes the oldest out; one that is renewed is the newest.
+    for (uint8_t n = 2; n <= RELAY_PUSH_PER_LINE_MAX; n++) {
+        p = contract_push(n, 1);
+        assert_int_equal(s->push_put(s, &p), 0);
+    }
+    p = contract_push(1, 1);
+    assert_int_equal(s->push_put(s, &p), 0);
+    expect_pushes(s, 1, (uint8_t[]){2, 3, 4, 5, 6, 7, 8, 1}, 8);
+    p = contract_push(0, 1); // the longest endpoint
+    assert_int_equal(s->push_put(s, &p), 0);
+    expect_pushes(s, 1, (uint8_t[]){3, 4, 5, 6, 7, 8, 1, 0}, 8);
+    // Another line's are its own, at the same endpoint too.
+    p = contract_push(5, 2);
+    assert_int_equal(s->push_put(s, &p), 0);
+    assert_int_equal(s->push_remove(s, p.line_id, contract_push(6, 1).endpoint), 0);
+    assert_int_equal(s->push_remove(s, contract_push(5, 1).line_id, p.endpoint), 0);
+    expect_pushes(s, 1, (uint8_t[]){3, 4, 6, 7, 8, 1, 0}, 7);
+    expect_pushes(s, 2, (uint8_t[]){5}, 1);
+    assert_int_equal(s->push_remove(s, contract_push(1, 1).line_id, ""), 0);
+    assert_int_equal(s->push_remove(s, contract_push(1, 1).line_id, ""), 0);
+    expect_pushes(s, 1, NULL, 0);
+    expect_pushes(s, 2, (uint8_t[]){5}, 1);
+    p = contract_push(7, 1);
+    assert_int_equal(s->push_put(s, &p), 0);
+}
+
+// After contract_numbers and contract_pushes: line 1 was withdrawn.
 static inline void contract_withdrawn(struct relay_store *s)
 {
     struct relay_store_number b = contract_number(2, 1), other = contract_number(1, 2), got;
@@ -105,6 +165,8 @@ static inline void contract_withdrawn(struct relay_store *s)
     assert_int_equal(s->number_get(s, b.token_hash, &got), SOTTO_ENOTFOUND);
     assert_int_equal(s->number_put(s, &b, 10), SOTTO_ENOTFOUND);
     expect_number(s, &other);
+    expect_pushes(s, 1, NULL, 0);
+    expect_pushes(s, 2, (uint8_t[]){5}, 1);
 }
 
 #endif

@@ -103,6 +103,7 @@ export interface Call {
   peer_held: boolean
   muted: boolean
   reconnecting: boolean
+  waking?: boolean // outgoing, dialling: their relay is waking their device
   started: number
   talk_ms: number // so far
   quality: Quality
