@@ -3,7 +3,8 @@
 #
 #   packaging/deps.sh             Debian packages, then OpenSSL, Opus, ngtcp2 and nghttp3
 #   packaging/deps.sh --test      the same, and what only the tests need
-#   packaging/deps.sh --web       the same, and the WebAssembly compiler
+#   packaging/deps.sh --web       the same, and what the page needs: a compiler for WebAssembly, and
+#                                 OpenSSL, Opus, jansson and cmocka built by it
 #   packaging/deps.sh --system    build nothing: check that the system's own libraries are new enough
 #   packaging/deps.sh --source PACKAGE DIR [MINIMUM]
 #                                 unpack a newer suite's source package, patched, into DIR
@@ -12,6 +13,7 @@
 # apt reads that suite into a directory of ours. The system's own sources stay untouched, the
 # mirror is the configured one, and every signature is checked. Results go to
 # ${SOTTO_DEPS:-build/deps}: one directory for each library, .pc files in pkgconfig/, logs in log/.
+# What is for WebAssembly lies in wasm/, with .pc files of its own.
 # A library is built again only if its recipe below has changed.
 set -euo pipefail
 
@@ -20,6 +22,8 @@ OPENSSL_MIN='3.5.7-1~deb13u2'
 OPUS_MIN='1.5.2'
 NGTCP2_MIN='1.12'
 NGHTTP3_MIN='1.6'
+JANSSON_MIN='2.14'
+CMOCKA_MIN='1.1'
 
 NEWER='trixie'
 DEBIAN_KEYRING='/usr/share/keyrings/debian-archive-keyring.gpg'
@@ -30,7 +34,7 @@ BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certifi
     libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwslay-dev'
 TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck iproute2 llvm openssl
     valgrind'
-WEB_PACKAGES='clang lld wasi-libc'
+WEB_PACKAGES='binaryen brotli clang lld llvm wasi-libc'
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${SOTTO_DEPS:-$repo/build/deps}
@@ -81,13 +85,13 @@ clang_major() {
 
 install_packages() {
     local want=($BUILD_PACKAGES) lack
-    if [ -n "$with_test" ]; then
-        want+=($TEST_PACKAGES)
+    [ -z "$with_test" ] || want+=($TEST_PACKAGES)
+    [ -z "$with_web" ] || want+=($WEB_PACKAGES)
+    if [ -n "$with_test$with_web" ]; then
         # Any node will do, from wherever it came.
         command -v node >/dev/null || want+=(nodejs)
         command -v npm >/dev/null || want+=(npm)
     fi
-    [ -z "$with_web" ] || want+=($WEB_PACKAGES)
     lack=$(missing "${want[@]}")
     if [ -n "$lack" ]; then
         apt_install $lack
@@ -212,11 +216,9 @@ binary_package() {
 
 # --- the recipes: each fills $out, which then becomes $prefix/NAME -------------------------------
 
-recipe_openssl() {
-    local src=$work/openssl-src version flags=()
-    version=$(source_package openssl "$src" "$OPENSSL_MIN")
-    progress "OpenSSL $version: compiling (about 90 s on two cores)"
-    flags=(
+# What no layer of ours uses of OpenSSL, one flag a line.
+openssl_flags() {
+    local flags=(
         # Only libraries, static; nothing that is loaded or configured at run time.
         no-shared no-apps no-tests no-docs no-module no-legacy no-dso no-engine no-autoload-config
         no-ui-console
@@ -230,6 +232,14 @@ recipe_openssl() {
         no-ocb no-rc2 no-rc4 no-rmd160 no-seed no-siphash no-siv no-slh-dsa no-sm2 no-sm3 no-sm4
         no-whirlpool
     )
+    printf '%s\n' "${flags[@]}"
+}
+
+recipe_openssl() {
+    local src=$work/openssl-src version flags=()
+    version=$(source_package openssl "$src" "$OPENSSL_MIN")
+    progress "OpenSSL $version: compiling (about 90 s on two cores)"
+    flags=($(openssl_flags))
     # Fast constant-time P-256, P-384 and P-521 in C need 128-bit integers and little endian.
     case $(dpkg --print-architecture) in amd64 | arm64 | ppc64el | riscv64) flags+=(enable-ec_nistp_64_gcc_128) ;; esac
     cd "$src"
@@ -318,46 +328,220 @@ C
         "$work/quic"
 }
 
+# --- the same for WebAssembly --------------------------------------------------------------------
+
+wasm_cc='clang --target=wasm32-wasi'
+wasm_flags='-msimd128 -ffunction-sections -fdata-sections'
+
+# Besides what the program leaves out: whatever needs a system (WASI has no sockets, threads, terminals),
+# QUIC, and the texts of errors. There is no source of randomness in it: without the RAND_METHOD that
+# core/identity/ossl_wasm.c installs, every function that needs randomness fails.
+recipe_wasm_openssl() {
+    local src=$work/wasm-openssl-src version flags=()
+    version=$(source_package openssl "$src" "$OPENSSL_MIN")
+    progress "OpenSSL $version for WebAssembly: compiling (about 80 s on two cores)"
+    flags=($(openssl_flags)
+        no-asm no-async no-dgram no-posix-io no-secure-memory no-sock no-stdio no-threads
+        no-autoerrinit no-quic --with-rand-seed=none
+    )
+    cd "$src"
+    # bn_ops: words of 32 bits, multiplied with WebAssembly's 64-bit instruction.
+    cat >Configurations/50-sotto-wasm.conf <<'PERL'
+my %targets = (
+    "sotto-wasm" => {
+        inherit_from => [ "BASE_unix" ],
+        bn_ops       => "BN_LLONG",
+    },
+);
+PERL
+    CC=$wasm_cc AR=llvm-ar RANLIB=llvm-ranlib ./Configure sotto-wasm --prefix=/usr --libdir=lib \
+        --openssldir=/etc/ssl "${flags[@]}" -O2 $wasm_flags
+    make -j"$jobs" build_libs
+    make DESTDIR="$work/wasm-openssl-dest" install_dev
+    mv "$work/wasm-openssl-dest/usr" "$out"
+    echo "$version" >"$out/VERSION"
+}
+
+# The code of the neural networks without their weights, which become files of their own: a page
+# loads them later (OPUS_SET_DNN_BLOB).
+recipe_wasm_opus() {
+    local src=$work/wasm-opus-src version
+    version=$(source_package opus "$src" "$OPUS_MIN")
+    progress "Opus $version for WebAssembly: compiling (about 20 s)"
+    cd "$src"
+    ./configure --host=wasm32-wasi --prefix=/usr --disable-shared --enable-static --disable-rtcd \
+        --disable-intrinsics --enable-dred --enable-deep-plc --disable-osce --disable-doc \
+        --disable-extra-programs CC="$wasm_cc" AR=llvm-ar RANLIB=llvm-ranlib NM=llvm-nm \
+        CPPFLAGS=-DUSE_WEIGHTS_FILE CFLAGS="-O3 $wasm_flags"
+    make -j"$jobs"
+    make DESTDIR="$work/wasm-opus-dest" install
+    mv "$work/wasm-opus-dest/usr" "$out"
+    opus_weights
+    echo "$version" >"$out/VERSION"
+}
+
+# Opus's own writer (dnn/write_lpcnet_weights.c), but into one file for concealment and one for DRED.
+opus_weights() {
+    cat >weights.c <<'C'
+#define main write_all
+#include "dnn/write_lpcnet_weights.c"
+#undef main
+static FILE *create(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    return file;
+}
+int main(void)
+{
+    FILE *plc = create("plc.weights"), *dred = create("dred.weights");
+    write_weights(pitchdnn_arrays, plc);
+    write_weights(fargan_arrays, plc);
+    write_weights(plcmodel_arrays, plc);
+    write_weights(rdovaeenc_arrays, dred);
+    write_weights(rdovaedec_arrays, dred);
+    return fclose(plc) != 0 || fclose(dred) != 0;
+}
+C
+    cc -w -O1 -DDUMP_BINARY_WEIGHTS -DDISABLE_DEBUG_FLOAT -I. -Iinclude -Icelt -Isilk -Idnn -o weights weights.c -lm
+    ./weights
+    [ -s plc.weights ] && [ -s dred.weights ]
+    mkdir -p "$out/weights"
+    mv plc.weights dred.weights "$out/weights/"
+}
+
+# Its own build would need autoconf for WASI: two headers say all that it would find out.
+recipe_wasm_jansson() {
+    local src=$work/wasm-jansson-src version
+    version=$(source_package jansson "$src" "$JANSSON_MIN")
+    progress "jansson $version for WebAssembly: compiling"
+    mkdir -p "$out/include"
+    cp "$src/src/jansson.h" "$out/include/"
+    cat >"$out/include/jansson_config.h" <<'C'
+#ifndef JANSSON_CONFIG_H
+#define JANSSON_CONFIG_H
+#define JSON_INLINE inline
+#define JSON_INTEGER_IS_LONG_LONG 1
+#define JSON_HAVE_LOCALECONV 0
+#define JSON_HAVE_ATOMIC_BUILTINS 1
+#define JSON_HAVE_SYNC_BUILTINS 1
+#define JSON_PARSER_MAX_DEPTH 2048
+#endif
+C
+    cat >"$src/src/jansson_private_config.h" <<'C'
+#define HAVE_STDINT_H 1
+#define HAVE_SYS_TYPES_H 1
+#define HAVE_ENDIAN_H 1
+#define HAVE_UNISTD_H 1
+#define INITIAL_HASHTABLE_ORDER 3
+C
+    wasm_archive jansson "$version" "$out/include -I$src/src" "$src"/src/*.c
+}
+
+# setjmp and longjmp do not exist in WebAssembly: a failed test ends its program instead.
+recipe_wasm_cmocka() {
+    local src=$work/wasm-cmocka-src version
+    version=$(source_package cmocka "$src" "$CMOCKA_MIN")
+    progress "cmocka $version for WebAssembly: compiling"
+    mkdir -p "$out/include"
+    cp "$src"/include/cmocka.h "$out/include/"
+    cat >"$out/include/setjmp.h" <<'C'
+#ifndef SOTTO_WASM_SETJMP_H
+#define SOTTO_WASM_SETJMP_H
+#include <stdio.h>
+#include <stdlib.h>
+typedef int jmp_buf[1];
+#define setjmp(env) ((void)(env), 0)
+_Noreturn static inline void longjmp(jmp_buf env, int value)
+{
+    (void)env, (void)value;
+    fprintf(stderr, "a failed assertion ends the program: there is no longjmp here\n");
+    exit(1);
+}
+#endif
+C
+    cat >"$src/config.h" <<'C'
+#define HAVE_ASSERT_H 1
+#define HAVE_INTTYPES_H 1
+#define HAVE_MALLOC_H 1
+#define HAVE_STDINT_H 1
+#define HAVE_STRINGS_H 1
+#define HAVE_TIME_H 1
+#define HAVE_UNISTD_H 1
+#define HAVE_UINTPTR_T 1
+#define HAVE_SNPRINTF 1
+#define HAVE_VSNPRINTF 1
+#define HAVE_STRUCT_TIMESPEC 1
+#define WORDS_SIZEOF_VOID_P 4
+C
+    wasm_archive cmocka "$version" "$out/include -I$src -I$src/include" "$src/src/cmocka.c"
+}
+
+# wasm_archive NAME VERSION INCLUDES SOURCES...: compiles them into $out/lib/libNAME.a, with a .pc file.
+wasm_archive() {
+    local name=$1 version=$2 includes=$3 source objects=()
+    shift 3
+    for source in "$@"; do
+        $wasm_cc -O2 $wasm_flags -w -DHAVE_CONFIG_H -I$includes -c "$source" -o "$source.o"
+        objects+=("$source.o")
+    done
+    mkdir -p "$out/lib/pkgconfig"
+    llvm-ar rcs "$out/lib/lib$name.a" "${objects[@]}"
+    printf '%s\n' 'prefix=/usr' 'libdir=/usr/lib' 'includedir=/usr/include' '' "Name: $name" \
+        "Description: $name for WebAssembly" "Version: ${version%%-*}" "Libs: -L\${libdir} -l$name" \
+        'Cflags: -I${includedir}' >"$out/lib/pkgconfig/$name.pc"
+    echo "$version" >"$out/VERSION"
+}
+
 # --- building, stamping --------------------------------------------------------------------------
 
 # The hash of everything that decides what a recipe yields.
 recipe_hash() {
     local name=$1
     shift
-    { declare -f "recipe_$name" "$@"; say "$OPENSSL_MIN $OPUS_MIN $NGTCP2_MIN $NGHTTP3_MIN $NEWER"; } | sha256sum | cut -c1-16
+    {
+        declare -f "recipe_${name//\//_}" "$@"
+        say "$OPENSSL_MIN $OPUS_MIN $NGTCP2_MIN $NGHTTP3_MIN $NEWER"
+        [[ $name != wasm/* ]] || say "$JANSSON_MIN $CMOCKA_MIN $wasm_cc $wasm_flags"
+    } | sha256sum | cut -c1-16
 }
 
-# library STEP NAME TITLE [HELPERS...]
+# library STEP NAME TITLE [HELPERS...]: NAME is its directory below $prefix.
 library() {
-    local step=$1 name=$2 title=$3 hash started out status
+    local step=$1/$steps name=$2 title=$3 hash started out status id pkgconfig
     shift 3
+    id=${name//\//-}
     hash=$(recipe_hash "$name" "$@")
     if [ -e "$prefix/$name/VERSION" ] && [ "$(cat "$prefix/$name/RECIPE" 2>/dev/null)" = "$hash" ]; then
-        say "[$step/4] $title: ready, $(cat "$prefix/$name/VERSION")"
+        say "[$step] $title: ready, $(cat "$prefix/$name/VERSION")"
         return 0
     fi
-    say "[$step/4] $title"
+    say "[$step] $title"
     started=$SECONDS
-    : >"$logs/$name.log"
-    out=$work/$name-out
+    : >"$logs/$id.log"
+    out=$work/$id-out
     open_newer
     # Not as a condition of `if`: there, bash would ignore errors inside the recipe.
     set +e
     (
         set -e
-        "recipe_$name"
-    ) </dev/null >>"$logs/$name.log" 2>&1
+        "recipe_${name//\//_}"
+    ) </dev/null >>"$logs/$id.log" 2>&1
     status=$?
     set -e
-    [ $status -eq 0 ] && [ -s "$out/VERSION" ] || failed "$name" "$title"
+    [ $status -eq 0 ] && [ -s "$out/VERSION" ] || failed "$id" "$title"
     find "$out" -name '*.la' -delete
     rm -rf "$out/share" "$out/lib/cmake"
     # Relocatable: each .pc file finds its library from where it lies itself.
-    mkdir -p "$prefix/pkgconfig"
-    sed -i -e "s|^prefix=.*|prefix=\${pcfiledir}/../$name|" -e 's|^exec_prefix=.*|exec_prefix=${prefix}|' \
+    pkgconfig=$(dirname "$prefix/$name")/pkgconfig
+    mkdir -p "$pkgconfig"
+    sed -i -e "s|^prefix=.*|prefix=\${pcfiledir}/../${name##*/}|" -e 's|^exec_prefix=.*|exec_prefix=${prefix}|' \
         -e 's|^libdir=.*|libdir=${prefix}/lib|' -e 's|^includedir=.*|includedir=${prefix}/include|' \
         "$out"/lib/pkgconfig/*.pc
-    cp "$out"/lib/pkgconfig/*.pc "$prefix/pkgconfig/"
+    cp "$out"/lib/pkgconfig/*.pc "$pkgconfig/"
     rm -rf "$out/lib/pkgconfig"
     echo "$hash" >"$out/RECIPE"
     rm -rf "${prefix:?}/$name"
@@ -369,6 +553,14 @@ failed() {
     tail -n 30 "$logs/$1.log" >&2
     die "$2 could not be built. The whole log is $logs/$1.log." \
         "Check the network and apt's sources, then run 'make deps' again; what is ready stays."
+}
+
+# From step $1 on.
+wasm_libraries() {
+    library "$1" wasm/openssl 'OpenSSL for WebAssembly' openssl_flags
+    library $(($1 + 1)) wasm/opus 'Opus for WebAssembly' opus_weights
+    library $(($1 + 2)) wasm/jansson 'jansson for WebAssembly' wasm_archive
+    library $(($1 + 3)) wasm/cmocka 'cmocka for WebAssembly' wasm_archive
 }
 
 check_system() {
@@ -416,12 +608,18 @@ source)
 system)
     install_packages
     check_system
+    if [ -n "$with_web" ]; then
+        steps=4
+        wasm_libraries 1
+    fi
     ;;
 build)
     install_packages
-    say "[1/4] packages: ready"
-    library 2 openssl 'OpenSSL'
+    if [ -n "$with_web" ]; then steps=8; else steps=4; fi
+    say "[1/$steps] packages: ready"
+    library 2 openssl 'OpenSSL' openssl_flags
     library 3 opus 'Opus'
     library 4 ngtcp2 'ngtcp2 and nghttp3' quic_cmake quic_links
+    [ -z "$with_web" ] || wasm_libraries 5
     ;;
 esac
