@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+// The telephone as the page sees it (`Phone`), whichever tab runs it.
+import { Audio, type Device } from './audio.ts'
+import { read_lock } from './keys.ts'
+import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
+import { private_window } from './private.ts'
+import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
+import { push_now, push_off, push_on, push_renew } from './push.ts'
+import { Tabs, type Said } from './tabs.ts'
+import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Phone, type PhoneEvent, type Profile } from './types.ts'
+import { worker_url } from './urls.ts'
+
+const LEAVE_MS = 150 // a closing page waits so long for the worker's last words
+const ANSWER_MS = 1000 // of a leader to "who leads?"
+const COMMAND_MS = 30000 // of another tab; then: EBUSY
+const GIVE_WAY_MS = 5000
+const START_MS = 1500 // until a tab knows whether it leads
+
+interface Waiting { resolve: (result: never) => void; reject: (error: PhoneError) => void }
+
+export class Client implements Phone {
+  measured: Measured | null = null // of the call, every few seconds: for those who look at the console
+  private readonly audio: Audio
+  private readonly tabs: Tabs
+  private worker: Worker | null = null
+  private readonly listeners = new Set<(event: PhoneEvent) => void>()
+  private readonly waiting = new Map<number, Waiting>()
+  private next = 1
+  private readonly calls = new Map<number, Call>()
+  private level = { mic: 0, speaker: 0 }
+  private opened = false // this tab has seen the telephone open
+  private told: (Said & { kind: 'here' }) | null = null // by the leader
+  private readonly settled: Promise<void> // whether this tab leads
+  private settle!: () => void
+  private forgetful = Promise.resolve(false)
+  private awake: WakeLockSentinel | null = null
+
+  constructor() {
+    this.settled = new Promise(resolve => { this.settle = resolve })
+    this.forgetful = private_window()
+    this.audio = new Audio({
+      speaker: port => this.send({ kind: 'speaker', port }, [port]),
+      microphone: port => port ? this.send({ kind: 'microphone', port }, [port]) : this.send({ kind: 'microphone_off' }),
+      problem: problem => this.hear({ event: 'page_audio', problem }),
+    })
+    this.tabs = new Tabs({ lead: () => void this.lead(), said: message => this.said(message) })
+    this.tabs.say({ kind: 'who' })
+    setTimeout(() => this.settle(), START_MS)
+    this.watch_page()
+  }
+
+  get leader(): boolean {
+    return this.tabs.leader
+  }
+
+  on(listener: (event: PhoneEvent) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  async do<N extends CommandName>(name: N, args: Commands[N][0]): Promise<Commands[N][1]> {
+    const { args: all, extra } = await this.with_passkey(name, args)
+    await this.settled
+    if (name === 'create' || name === 'restore') void navigator.storage?.persist?.().catch(() => false)
+    const result = await this.command(name, all, extra)
+    this.note(name, result)
+    return result
+  }
+
+  levels(): { mic: number; speaker: number } {
+    return this.level
+  }
+
+  // ---- leading -----------------------------------------------------------------------------------
+
+  private async lead(): Promise<void> {
+    const before = this.opened
+    this.told = null
+    await this.start_worker()
+    // What was asked of the tab that is gone will not be answered.
+    if (before) await this.take_over()
+    this.settle()
+    this.tabs.say(this.here())
+  }
+
+  private async start_worker(): Promise<void> {
+    const forgetful = await this.forgetful
+    const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
+    const worker = new Worker(worker_url(), { type: 'module', name: 'sotto' })
+    worker.onmessage = (event: MessageEvent<FromWorker>) => this.from_worker(event.data)
+    worker.onerror = () => this.fail_all('EUNSUPPORTED', 'the worker did not start')
+    this.worker = worker
+    this.send({ kind: 'start', forgetful, saving })
+  }
+
+  // The tab that led is gone, and its calls with it. Without a lock it goes on by itself.
+  private async take_over(): Promise<void> {
+    for (const call of this.calls.values()) this.hear({ event: 'call', call: { ...call, state: 'ended', end: 'lost' } })
+    this.calls.clear()
+    const boot = await this.ask_worker('boot', {}, {}).catch(() => null) as Boot | null
+    const open = boot?.exists && boot.lock === 'none'
+      && await this.ask_worker('open', {}, {}).then(() => true, () => false)
+    if (!open) {
+      this.opened = false
+      return this.hear({ event: 'closed' })
+    }
+    for (const event of ['profile', 'numbers', 'contacts', 'log'] as const) this.hear({ event })
+  }
+
+  private here(): { kind: 'here'; sound: boolean; busy: boolean; unlocked: boolean } {
+    return { kind: 'here', sound: this.audio.audible(), busy: this.calls.size > 0, unlocked: this.lock_free || !this.opened }
+  }
+
+  private lock_free = false // the store needs nothing but this browser to open
+
+  private give_way(): void {
+    if (this.calls.size > 0) return
+    const worker = this.worker
+    this.worker = null
+    this.audio.close()
+    if (!worker) return this.tabs.give_way()
+    const over = () => {
+      worker.terminate()
+      this.tabs.give_way()
+    }
+    const timer = setTimeout(over, 1000)
+    worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      if (event.data.kind !== 'stopped') return
+      clearTimeout(timer)
+      over()
+    }
+    worker.postMessage({ kind: 'stop' } satisfies ToWorker)
+  }
+
+  // ---- commands ----------------------------------------------------------------------------------
+
+  private command<N extends CommandName>(name: N, args: object, extra: Extra): Promise<Commands[N][1]> {
+    return (this.tabs.leader ? this.ask_worker(name, args, extra) : this.ask_leader(name, args, extra)) as Promise<Commands[N][1]>
+  }
+
+  private ask_worker(name: CommandName, args: object, extra: Extra): Promise<unknown> {
+    if (!this.worker) return Promise.reject(new PhoneError('EBUSY'))
+    const { id, answer } = this.wait()
+    this.send({ kind: 'do', id, name, args, extra })
+    return answer
+  }
+
+  private ask_leader(name: CommandName, args: object, extra: Extra): Promise<unknown> {
+    const { id, answer } = this.wait()
+    this.tabs.say({ kind: 'do', id, name, args, extra })
+    const timer = setTimeout(() => this.settle_command(id, w => w.reject(new PhoneError('EBUSY'))), COMMAND_MS)
+    return answer.finally(() => clearTimeout(timer))
+  }
+
+  private wait(): { id: number; answer: Promise<unknown> } {
+    const id = this.next++
+    return { id, answer: new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject })) }
+  }
+
+  private settle_command(id: number, how: (waiting: Waiting) => void): void {
+    const waiting = this.waiting.get(id)
+    if (waiting === undefined) return
+    this.waiting.delete(id)
+    how(waiting)
+  }
+
+  private fail_all(code: string, detail: string): void {
+    for (const id of [...this.waiting.keys()]) this.settle_command(id, w => w.reject(new PhoneError(code, detail)))
+  }
+
+  private send(message: ToWorker, transfer: Transferable[] = []): void {
+    this.worker?.postMessage(message, transfer)
+  }
+
+  private note(name: CommandName, result: unknown): void {
+    if (['create', 'open', 'restore', 'set_lock', 'profile'].includes(name)) {
+      this.opened = true
+      this.lock_free = (result as Profile).lock === 'none'
+    }
+    if (name === 'calls') for (const call of result as Call[]) this.calls.set(call.id, call)
+  }
+
+  // A passkey's output is the passphrase; it needs the user, so it is fetched here.
+  private async with_passkey(name: CommandName, args: object): Promise<{ args: object; extra: Extra }> {
+    const all = { ...args } as { lock?: string; name?: string; passphrase?: string; old_passphrase?: string; new_passphrase?: string }
+    const extra: Extra = {}
+    if (name === 'open' || name === 'set_lock') {
+      const kept = await read_lock()
+      const field = name === 'open' ? 'passphrase' : 'old_passphrase'
+      if (kept?.lock === 'passkey' && kept.credential && all[field] === undefined && !await this.is_open(name))
+        all[field] = await use_passkey(kept.credential)
+    }
+    if ((name === 'create' || name === 'set_lock' || name === 'restore') && all.lock === 'passkey') {
+      const made = await make_passkey(all.name ?? '')
+      extra.credential = made.credential
+      all[name === 'restore' ? 'new_passphrase' : 'passphrase'] = made.prf
+    }
+    return { args: all, extra }
+  }
+
+  // To open what another tab has opened takes no finger.
+  private async is_open(name: CommandName): Promise<boolean> {
+    if (name !== 'open') return false
+    await this.settled
+    const boot = await this.command('boot', {}, {}).catch(() => null)
+    return boot?.lock === 'none'
+  }
+
+  // ---- what comes back ---------------------------------------------------------------------------
+
+  private from_worker(message: FromWorker): void {
+    switch (message.kind) {
+      case 'done': return this.settle_command(message.id, w => w.resolve(message.result as never))
+      case 'failed':
+        return this.settle_command(message.id, w => w.reject(new PhoneError(message.code, message.detail)))
+      case 'event': return this.drive(message.event)
+      case 'levels':
+        this.level = { mic: message.mic, speaker: message.speaker }
+        return this.tabs.say({ kind: 'levels', ...this.level })
+      case 'measured':
+        this.measured = message.measured
+        return
+      case 'broken':
+        this.fail_all('EUNSUPPORTED', message.detail)
+    }
+  }
+
+  /** The leader acts on what is meant for it, and tells all tabs the rest. */
+  private drive(event: PhoneEvent): void {
+    if (event.event === 'mic') return void this.audio.listen(event.open)
+    this.hear(event)
+    if (event.event === 'call' || event.event === 'closed') {
+      const talking = [...this.calls.values()].some(call => call.state === 'active')
+      void this.audio.speak(talking)
+      this.stay_awake(talking)
+    }
+  }
+
+  private hear(event: PhoneEvent): void {
+    if (this.tabs?.leader) this.tabs.say({ kind: 'event', event })
+    this.take(event)
+  }
+
+  private take(event: PhoneEvent): void {
+    if (event.event === 'call' || event.event === 'incoming') this.note_call(event.call)
+    if (event.event === 'closed') {
+      this.calls.clear()
+      this.opened = false
+    }
+    for (const listener of [...this.listeners]) listener(event)
+  }
+
+  private note_call(call: Call): void {
+    if (call.state === 'ended') this.calls.delete(call.id)
+    else this.calls.set(call.id, call)
+    if (this.calls.size === 0) this.level = { mic: 0, speaker: 0 }
+  }
+
+  // ---- other tabs --------------------------------------------------------------------------------
+
+  private said(message: Said): void {
+    switch (message.kind) {
+      case 'who': if (this.tabs.leader) this.tabs.say(this.here()); break
+      case 'here':
+        if (this.tabs.leader) break
+        this.told = message
+        this.settle()
+        break
+      case 'do': if (this.tabs.leader) void this.serve(message); break
+      case 'done': this.settle_command(message.id, w => w.resolve(message.result as never)); break
+      case 'failed':
+        this.settle_command(message.id, w => w.reject(new PhoneError(message.code, message.detail)))
+        break
+      case 'event': if (!this.tabs.leader) this.take(message.event); break
+      case 'levels': this.level = { mic: message.mic, speaker: message.speaker }; break
+      case 'device': if (this.tabs.leader) void this.choose(message); break
+      case 'give_way': if (this.tabs.leader) this.give_way()
+    }
+  }
+
+  private async serve(message: Said & { kind: 'do' }): Promise<void> {
+    const to = message.from
+    try {
+      const result = await this.ask_worker(message.name, message.args, message.extra)
+      this.note(message.name, result)
+      this.tabs.say({ kind: 'done', to, id: message.id, result })
+    } catch (error) {
+      const { code, detail } = error as PhoneError
+      this.tabs.say({ kind: 'failed', to, id: message.id, code: code ?? 'EINTERNAL', detail: detail ?? '' })
+    }
+  }
+
+  // This tab was tapped, so it can be heard. If the leader cannot, and nothing would be lost by it,
+  // this one leads from now on.
+  private async lead_if_better(): Promise<void> {
+    if (this.tabs.leader) return
+    this.told = null
+    this.tabs.say({ kind: 'who' })
+    for (let at = 0; this.told === null && at < ANSWER_MS; at += 20) await pause(20)
+    const told = this.told as (Said & { kind: 'here' }) | null
+    if (told === null || told.sound || told.busy || !told.unlocked) return
+    this.tabs.say({ kind: 'give_way', to: told.from })
+    for (let at = 0; !(this.tabs.leader && this.worker) && at < GIVE_WAY_MS; at += 20) await pause(20)
+  }
+
+  // ---- sound -------------------------------------------------------------------------------------
+
+  async ask_microphone(): Promise<void> {
+    await this.audio.ask()
+    await this.lead_if_better()
+  }
+
+  outputs(): Promise<Device[]> {
+    return this.audio.outputs()
+  }
+
+  inputs(): Promise<Device[]> {
+    return this.audio.inputs()
+  }
+
+  async set_output(id: string): Promise<void> {
+    await this.choose({ output: id })
+    if (!this.tabs.leader) this.tabs.say({ kind: 'device', output: id })
+  }
+
+  async set_input(id: string): Promise<void> {
+    await this.choose({ input: id })
+    if (!this.tabs.leader) this.tabs.say({ kind: 'device', input: id })
+  }
+
+  private async choose({ input, output }: { input?: string; output?: string }): Promise<void> {
+    if (input !== undefined) await this.audio.set_input(input)
+    if (output !== undefined) await this.audio.set_output(output)
+  }
+
+  // ---- the page ----------------------------------------------------------------------------------
+
+  private watch_page(): void {
+    const network = () => this.send({ kind: 'network' })
+    addEventListener('online', network)
+    addEventListener('offline', network)
+    const { connection } = navigator as { connection?: EventTarget }
+    connection?.addEventListener('change', network)
+    addEventListener('pagehide', () => this.leave())
+    addEventListener('beforeunload', event => {
+      if (this.tabs.leader && [...this.calls.values()].some(call => call.state === 'active')) event.preventDefault()
+    })
+    addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible') return
+      network() // a phone that slept
+      this.stay_awake([...this.calls.values()].some(call => call.state === 'active'))
+    })
+  }
+
+  // The worker ends with the page, so the page waits until the other side was told.
+  private leave(): void {
+    if (!this.tabs.leader || this.calls.size === 0) return
+    const done = typeof SharedArrayBuffer === 'function' ? new Int32Array(new SharedArrayBuffer(4)) : null
+    this.send({ kind: 'leave', done })
+    const end = performance.now() + LEAVE_MS
+    while (performance.now() < end && (done === null || Atomics.load(done, 0) === 0)) { /* a few cells' time */ }
+  }
+
+  private stay_awake(on: boolean): void {
+    if (on === (this.awake !== null && !this.awake.released)) return
+    if (!on) {
+      void this.awake?.release()
+      this.awake = null
+    } else if (document.visibilityState === 'visible') {
+      navigator.wakeLock?.request('screen').then(lock => {
+        this.awake = lock
+        if (this.calls.size === 0) this.stay_awake(false)
+      }, () => {})
+    }
+  }
+
+  // ---- push and passkeys ---------------------------------------------------------------------------
+
+  push_state(): Promise<'unsupported' | 'denied' | 'off' | 'on'> {
+    return push_now()
+  }
+
+  async set_push(on: boolean): Promise<void> {
+    await this.do('push', on ? await push_on() : await push_off())
+  }
+
+  /** After opening: the relay is told where to wake us, if that is on. */
+  async renew_push(): Promise<void> {
+    const subscription = await push_renew()
+    if (subscription) await this.do('push', subscription)
+  }
+
+  passkeys(): Promise<boolean> {
+    return passkeys_offered()
+  }
+}
+
+const pause = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
+
+/** The one telephone of this page. Starts at once; registers the service worker beside it. */
+export function make_phone(): Client {
+  return new Client()
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Drives the telephone, as cli/runner.c does: hands in what came, minds its clock, sends what it has
+// for its relays (cells first), passes on what it tells.
+import { connect_websocket } from './connection_websocket.ts'
+import { connect_webtransport, has_webtransport } from './connection_webtransport.ts'
+import { Link, type Connectors, type LinkOwner, type Reason, type Use } from './link.ts'
+import { target_of, type OwnRelay } from './relay.ts'
+import { Alarm, nap, NAP_MAX_MS } from './sleep.ts'
+import type { Call, PhoneEvent, Profile } from './types.ts'
+import { Voice } from './voice.ts'
+import type { Clock, Telephone } from './wasm.ts'
+
+const ROUNDS_MAX = 64 // of draining, before the worker gets its other messages
+const FIRST_CELL_MS = 60 // after a longer silence a cell is the first: there was no tick to be late for
+const PLAY_CLEAR_MS = 1.5 // so close to the next cell the loudspeaker waits
+const LATE_MS = 2
+
+interface Wanted { link: Link; up: boolean; host: string }
+
+export interface Lateness { cells: number; total_ms: number; max_ms: number; over: number }
+
+export const clock = (): Clock => ({ mono_ms: performance.now(), unix_s: Date.now() / 1000 })
+
+export class Runner {
+  readonly voice: Voice
+  lateness: Lateness = { cells: 0, total_ms: 0, max_ms: 0, over: 0 }
+  private readonly links = new Map<number, Wanted>()
+  private readonly calls = new Map<number, Call>()
+  private readonly alarm = new Alarm(() => this.on_alarm())
+  private exchanging = false
+  private draining = false
+  private sent = -Infinity
+
+  constructor(private readonly telephone: Telephone, private readonly relay: OwnRelay,
+              private readonly tell: (event: PhoneEvent) => void) {
+    this.voice = new Voice(telephone, () => this.turn())
+  }
+
+  /** Whatever has happened: cells, then messages, then everybody else. */
+  turn(): void {
+    if (this.draining) return
+    this.draining = true
+    try {
+      let more = true
+      for (let round = 0; more && round < ROUNDS_MAX; round++) {
+        this.tick()
+        more = this.telephone.messages((link, bytes) => this.links.get(link)?.link.send_message(bytes))
+        more = this.take_events() || more
+      }
+      const now = clock()
+      if (this.telephone.expiry() > now.mono_ms + PLAY_CLEAR_MS) this.voice.play(now)
+    } finally {
+      this.draining = false
+      this.alarm.set(this.telephone.expiry())
+    }
+  }
+
+  network_changed(): void {
+    void this.relay.refresh()
+    for (const { link } of this.links.values()) link.check()
+  }
+
+  /** Present calls, as last told. */
+  present(): Call[] {
+    return [...this.calls.values()]
+  }
+
+  set_exchanging(on: boolean): void {
+    this.exchanging = on
+    this.set_use()
+  }
+
+  stop(): void {
+    for (const { link } of this.links.values()) link.stop()
+    this.links.clear()
+    this.alarm.set(Infinity)
+  }
+
+  // ---- the clock ---------------------------------------------------------------------------------
+
+  private on_alarm(): void {
+    const due = this.telephone.expiry()
+    if (due - performance.now() < NAP_MAX_MS) nap(due)
+    this.tick()
+    this.turn()
+  }
+
+  // Cells go out here and nowhere else.
+  private tick(): void {
+    const due = this.telephone.expiry()
+    const now = clock()
+    if (now.mono_ms < due) return
+    this.telephone.handle_expiry(now)
+    let any = false
+    this.telephone.datagrams((link, bytes) => {
+      any = true
+      this.links.get(link)?.link.send_datagram(bytes)
+    })
+    if (any) this.note_cell(due)
+  }
+
+  private note_cell(due: number): void {
+    const before = this.sent
+    this.sent = performance.now()
+    if (this.sent - before > FIRST_CELL_MS) return
+    const late = Math.max(0, this.sent - due)
+    const l = this.lateness
+    l.cells++
+    l.total_ms += late
+    l.max_ms = Math.max(l.max_ms, late)
+    if (late > LATE_MS) l.over++
+  }
+
+  // ---- what it tells -------------------------------------------------------------------------------
+
+  private take_events(): boolean {
+    let any = false
+    for (let event = this.telephone.event(); event !== null; event = this.telephone.event()) {
+      any = true
+      this.act_on(event)
+    }
+    return any
+  }
+
+  private act_on(event: PhoneEvent): void {
+    switch (event.event) {
+      case 'link_wanted': return this.want(event.link, event)
+      case 'link_unwanted': return this.drop(event.link)
+      case 'call': this.note_call(event.call); break
+      case 'exchange':
+        if (event.stage === 'done' || event.stage === 'failed') this.set_exchanging(false)
+        break
+      case 'closed':
+        this.calls.clear()
+        this.set_exchanging(false)
+        break
+    }
+    this.tell(event)
+  }
+
+  private note_call(call: Call): void {
+    if (call.state === 'ended') this.calls.delete(call.id)
+    else this.calls.set(call.id, call)
+    this.set_use()
+  }
+
+  // A handshake does not survive a move to another connection; a call that talks does.
+  private set_use(): void {
+    const calls = this.present()
+    const handshake = this.exchanging || calls.some(call => !call.secure && call.state !== 'ending')
+    const use: Use = handshake ? 'handshake' : calls.length > 0 ? 'call' : 'idle'
+    for (const { link } of this.links.values()) link.set_use(use)
+  }
+
+  // ---- links ---------------------------------------------------------------------------------------
+
+  private is_home(host: string, port: number): boolean {
+    try {
+      const { has_line, home } = this.telephone.command('profile', {}, clock()) as Profile
+      return has_line && home?.host === host && home.port === port
+    } catch {
+      return false
+    }
+  }
+
+  private want(index: number, relay: { host: string; port: number; pinned: boolean }): void {
+    this.drop(index)
+    const connectors: Connectors = { webtransport: has_webtransport() ? connect_webtransport : null, websocket: connect_websocket }
+    const link = new Link(this.owner(index, relay), connectors, this.is_home(relay.host, relay.port))
+    this.links.set(index, { link, up: false, host: relay.host })
+    this.set_use()
+    link.start()
+  }
+
+  private drop(index: number): void {
+    this.links.get(index)?.link.stop()
+    this.links.delete(index)
+  }
+
+  private owner(index: number, relay: { host: string; port: number; pinned: boolean }): LinkOwner {
+    const say = (up: boolean, more: { transport?: 'webtransport' | 'websocket'; reason?: Reason }) =>
+      this.tell({ event: 'link', host: relay.host, up, ...more })
+    return {
+      target: async () => target_of(await this.relay.get(), relay, location),
+      online: () => navigator.onLine,
+      up: (transport, reason) => {
+        const wanted = this.links.get(index)
+        if (wanted === undefined) return
+        if (wanted.up) this.telephone.link_down(index, true, clock())
+        wanted.up = true
+        this.telephone.link_up(index, transport, clock())
+        say(true, reason ? { transport, reason } : { transport })
+        this.turn()
+      },
+      down: (reason, again) => {
+        const wanted = this.links.get(index)
+        if (wanted === undefined) return
+        wanted.up = false
+        if (!again) this.links.delete(index)
+        void this.relay.refresh() // its certificate may be another one by now
+        this.telephone.link_down(index, again, clock())
+        say(false, { reason })
+        this.turn()
+      },
+      message: bytes => {
+        this.tick()
+        this.telephone.message(index, bytes, clock())
+        this.turn()
+      },
+      datagram: bytes => {
+        this.tick()
+        this.telephone.datagram(index, bytes, clock())
+        this.turn()
+      },
+    }
+  }
+}
