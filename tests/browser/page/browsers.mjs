@@ -46,6 +46,7 @@ export class Browsers {
     this.keyHash = keyHash;
     this.running = new Map();
     this.contexts = [];
+    this.networkMayFail = false; // of the contexts that are opened next
   }
 
   // The browser whose microphone hears that WAV file, from its beginning and again and again; null: a
@@ -67,7 +68,7 @@ export class Browsers {
 
   // A device. permission: whether the person allows the microphone; networkMayFail: what the
   // browser says of a network that is away is no error then.
-  async context({ wav, permission = true, networkMayFail = false, ...options }) {
+  async context({ wav, permission = true, networkMayFail = this.networkMayFail, ...options }) {
     const browser = await this.browser(wav);
     const context = await browser.newContext({ locale: 'en-GB', ...options });
     context.watch = new Watch();

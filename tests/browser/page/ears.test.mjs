@@ -3,7 +3,6 @@
 // heard is told from what was not.
 import assert from 'node:assert';
 import { createServer } from 'node:http';
-import { test } from 'node:test';
 
 import { take } from './ears.mjs';
 import { sleep, speech, likeness } from './stage.mjs';
@@ -17,7 +16,7 @@ document.querySelector('button').onclick = async () => {
 </script>`;
 
 export function earsTests(scene) {
-  test('the tests can hear', async () => {
+  scene.scenario('the tests can hear', async () => {
     const server = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(PAGE));
     await new Promise((done) => server.listen(0, '127.0.0.1', done));
     try {

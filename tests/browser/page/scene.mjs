@@ -37,6 +37,7 @@ export class Scene {
         throw error;
       } finally {
         this.stage.network.restore();
+        this.browsers.networkMayFail = false;
         this.errors = await this.browsers.closeContexts();
         await this.stage.stopPrograms();
       }

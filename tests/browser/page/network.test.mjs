@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that live through what networks do: the relay restarts, everything is lost for 20 s, UDP is
+// blocked in the middle; and a page that is loaded anew.
+import assert from 'node:assert';
+
+import { take } from './ears.mjs';
+import { likeness, sleep } from './stage.mjs';
+import { Telephone } from './telephone.mjs';
+
+const LOST_MS = 20000;
+const SAMPLE_MS = 4500;
+
+async function talking(scene) {
+  scene.browsers.networkMayFail = true;
+  const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870' });
+  const link = await ada.newNumber('Bob');
+  const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
+  await bob.callLink(link);
+  await ada.rings('Bob');
+  await ada.answer();
+  await bob.talks();
+  return { ada, bob, link };
+}
+
+// From now on each hears what the other says.
+async function hear(scene, ...phones) {
+  const from = Date.now();
+  await sleep(SAMPLE_MS);
+  const to = Date.now();
+  for (const [listener, speaker] of [phones, [...phones].reverse()]) {
+    const file = (what) => scene.stage.path(`${from}-${listener.name}-${what}.wav`);
+    const spoken = await take(speaker.page, 'mic', from, to - 800, file('spoken'));
+    const heard = await take(listener.page, 'speaker', from, to, file('heard'));
+    const got = await likeness(spoken.path, heard.path);
+    assert.ok(got.same, `${listener.name} hears ${speaker.name}: ${JSON.stringify(got)}`);
+  }
+}
+
+export function networkTests(scene) {
+  scene.scenario('the network is lost for 20 s in mid-call', async () => {
+    const { ada, bob } = await talking(scene);
+    scene.stage.network.lose();
+    const lost = Date.now();
+    for (const phone of [ada, bob]) await phone.sees('call.reconnecting', {}, 10000);
+    await sleep(LOST_MS - (Date.now() - lost));
+    scene.stage.network.find();
+    const found = Date.now();
+    for (const phone of [ada, bob]) await phone.seesNot('call.reconnecting', {}, 15000);
+    console.log(`  back ${Date.now() - found} ms after the network`);
+    await hear(scene, ada, bob);
+    await ada.hangUp();
+    await bob.ended('end.over');
+  });
+
+  scene.scenario('UDP is blocked in mid-call, and allowed again', async () => {
+    const { ada, bob } = await talking(scene);
+    for (const phone of [ada, bob]) await phone.path_is('webtransport');
+    scene.stage.network.blockUdp();
+    for (const phone of [ada, bob]) await phone.path_is('websocket');
+    for (const phone of [ada, bob]) await phone.seesNot('call.reconnecting', {}, 15000);
+    await hear(scene, ada, bob);
+    scene.stage.network.allowUdp();
+    for (const phone of [ada, bob]) await phone.path_is('webtransport', 45000);
+    await hear(scene, ada, bob);
+    await ada.hangUp();
+    await bob.ended('end.over');
+  });
+
+  scene.scenario('the relay restarts in mid-call', async () => {
+    const { ada, bob } = await talking(scene);
+    await scene.stage.stopRelay();
+    for (const phone of [ada, bob]) await phone.sees('call.reconnecting', {}, 10000);
+    await scene.stage.startRelay();
+    for (const phone of [ada, bob]) await phone.seesNot('call.reconnecting', {}, 20000);
+    await hear(scene, ada, bob);
+    await ada.hangUp();
+    await bob.ended('end.over');
+  });
+
+  scene.scenario('a page is loaded anew in mid-call', async () => {
+    const { ada, bob } = await talking(scene);
+    await bob.page.reload();
+    await ada.button('call.hangup').waitFor({ state: 'hidden', timeout: 10000 });
+    // One tap and they talk again.
+    await bob.press('call');
+    await ada.rings('Bob');
+    await ada.answer();
+    await bob.talks();
+    await ada.page.reload();
+    await bob.ended('end.over');
+    await ada.ready();
+    await bob.press('ended.again');
+    await ada.rings('Bob');
+    await ada.answer();
+    await bob.talks();
+    await bob.hangUp();
+  });
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two windows of one owner: one telephone, in both.
+import assert from 'node:assert';
+
+import { sleep } from './stage.mjs';
+import { isHeard } from './talk.mjs';
+import { Telephone } from './telephone.mjs';
+
+export function tabTests(scene) {
+  scene.scenario('two windows of one owner ring, and answering in one stops the other', async () => {
+    const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870' });
+    const link = await ada.newNumber('Bob');
+    const second = await ada.another();
+    await second.open();
+    await second.ready();
+    const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
+    await bob.callLink(link);
+    await ada.rings('Bob');
+    await second.rings('Bob');
+    await second.answer();
+    await ada.button('answer').waitFor({ state: 'hidden' });
+    await bob.talks();
+    const from = Date.now();
+    await sleep(7500);
+    const heard = await Promise.all([ada, second].map((phone) =>
+      isHeard(scene, phone.page, bob.wav, from, Date.now()).catch(() => false)));
+    assert.deepEqual(heard.filter(Boolean).length, 1, 'it is heard in one window');
+    await second.hangUp();
+    await bob.ended('end.over');
+    // The window that ran the telephone is closed: the other one goes on.
+    await ada.page.close();
+    await second.ready(20000);
+    await bob.press('ended.again');
+    await second.rings('Bob');
+    await second.answer();
+    await bob.talks();
+    await bob.hangUp();
+  });
+}

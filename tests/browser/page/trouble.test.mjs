@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be wrong with a microphone, a link, a browser or a relay: each a sentence with the next step.
+import { createServer } from 'node:net';
+
+import { sleep } from './stage.mjs';
+import { Telephone } from './telephone.mjs';
+
+const ADA = { voice: '0870' }, BOB = { voice: '0920' };
+
+export function troubleTests(scene) {
+  scene.scenario('the microphone is refused, then allowed', async () => {
+    const ada = await Telephone.withLine(scene, 'Ada', ADA);
+    const link = await ada.newNumber('Bob');
+    const bob = await Telephone.open(scene, 'Bob', { ...BOB, permission: false });
+    await bob.callLink(link);
+    await bob.sees('error.nomic');
+    await bob.context.grantPermissions(['microphone']);
+    await bob.callLink(link);
+    await ada.rings('Bob');
+    await ada.answer();
+    await bob.talks();
+    await bob.hangUp();
+  });
+
+  scene.scenario('there is no microphone', async () => {
+    const ada = await Telephone.withLine(scene, 'Ada', ADA);
+    const bob = await Telephone.open(scene, 'Bob', { voice: null });
+    await bob.callLink(await ada.newNumber('Bob'));
+    await bob.sees('error.nodevice');
+  });
+
+  scene.scenario('links that are damaged, expired, of our own', async () => {
+    const ada = await scene.stage.person('Ada').init();
+    const link = await ada.numberFor('Bob');
+    const short = await ada.numberFor('Eve', '--expires', '1s');
+    const bob = await Telephone.open(scene, 'Bob', BOB);
+    const middle = link.indexOf('#') + 60;
+    const damaged = link.slice(0, middle) + (link[middle] === 'A' ? 'B' : 'A') + link.slice(middle + 1);
+    await bob.open(damaged);
+    await bob.sees('error.link_damaged');
+    await bob.open(link.slice(0, -20));
+    await bob.seesHeading('caller.unreadable');
+    await sleep(1500);
+    await bob.open(short);
+    await bob.seesHeading('caller.expired');
+    await bob.open(link);
+    await bob.button('call').waitFor();
+    const eve = await Telephone.withLine(scene, 'Eve', BOB);
+    const own = await eve.newNumber('Ada');
+    await eve.open(own);
+    await eve.seesHeading('caller.own');
+  });
+
+  scene.scenario('an invitation that was used', async () => {
+    scene.browsers.networkMayFail = true;
+    const link = await scene.stage.invite();
+    for (const [name, outcome] of [['Ada', 'line.ready'], ['Eve', 'line.denied']]) {
+      const phone = await Telephone.open(scene, name, ADA);
+      await phone.open(link);
+      await phone.seesHeading('firstrun.title');
+      await phone.press('continue');
+      await phone.protect();
+      await phone.press('firstrun.finish');
+      await phone.button('kit.later').click({ timeout: 30000 });
+      await phone.sees(outcome);
+    }
+  });
+
+  scene.scenario('a relay that is down, ours and another one', async () => {
+    scene.browsers.networkMayFail = true;
+    const ada = await scene.stage.person('Ada').init();
+    const link = await ada.numberFor('Bob');
+    const closed = createServer();
+    await new Promise((done) => closed.listen(0, '127.0.0.1', done));
+    const elsewhere = link.replace(scene.stage.host, `127.0.0.1:${closed.address().port}`);
+    await new Promise((done) => closed.close(done));
+    const bob = await Telephone.withLine(scene, 'Bob', { ...BOB, contacts: [['Ada', link], ['Elsewhere', elsewhere]] });
+    await bob.callContact('Elsewhere');
+    await bob.ended('end.link', 30000);
+    await bob.press('done');
+    await scene.stage.stopRelay();
+    await bob.sees('line.down');
+    await bob.callContact('Ada');
+    await bob.ended('end.link', 30000);
+    await bob.press('done');
+    // The page itself is there without a relay.
+    await bob.page.reload();
+    await bob.button('contact.call', { name: 'Ada' }).waitFor();
+    await scene.stage.startRelay();
+    await bob.ready(40000);
+  });
+
+  scene.scenario('a browser without sound processing is told', async () => {
+    const bob = await Telephone.open(scene, 'Bob', BOB);
+    await bob.context.addInitScript(() => {
+      delete globalThis.AudioWorkletNode;
+      delete globalThis.AudioWorklet;
+    });
+    await bob.open();
+    await bob.sees('error.unsupported');
+  });
+
+  scene.scenario('a passphrase, right and wrong', async () => {
+    const passphrase = 'correct horse battery staple';
+    const ada = await Telephone.withLine(scene, 'Ada', { ...ADA, passphrase });
+    await ada.page.reload();
+    await ada.seesHeading('unlock.title');
+    await ada.field('passphrase').fill('something else entirely');
+    await ada.press('unlock.do');
+    await ada.sees('error.passphrase', {}, 30000);
+    await ada.field('passphrase').fill(passphrase);
+    await ada.press('unlock.do');
+    await ada.ready(30000);
+  });
+}
