@@ -34,18 +34,24 @@ static struct span trimmed(struct span s)
     return s;
 }
 
+// The first item of the list, taken off it.
+static struct span next_item(struct span *list)
+{
+    const char *comma = memchr(list->at, ',', list->len);
+    struct span item = {list->at, comma != NULL ? (size_t)(comma - list->at) : list->len};
+    size_t n = item.len + (comma != NULL ? 1 : 0);
+    list->at += n;
+    list->len -= n;
+    return trimmed(item);
+}
+
 // A comma-separated list has this token.
 static bool has_token(struct span list, const char *token)
 {
     while (list.len > 0) {
-        const char *comma = memchr(list.at, ',', list.len);
-        size_t n = comma != NULL ? (size_t)(comma - list.at) : list.len;
-        if (span_is(trimmed((struct span){list.at, n}), token)) {
+        if (span_is(next_item(&list), token)) {
             return true;
         }
-        n += comma != NULL ? 1 : 0;
-        list.at += n;
-        list.len -= n;
     }
     return false;
 }
@@ -99,6 +105,39 @@ static bool split_field(struct span line, struct span *name, struct span *value)
     return memchr(name->at, ' ', name->len) == NULL && memchr(name->at, '\t', name->len) == NULL;
 }
 
+// "q=0", "q=0.0": not wanted at all.
+static bool is_refused(struct span parameters)
+{
+    struct span p = trimmed(parameters);
+    if (p.len < 3 || strncasecmp(p.at, "q=0", 3) != 0) {
+        return false;
+    }
+    for (size_t i = 3; i < p.len; i++) {
+        if (p.at[i] != '.' && p.at[i] != '0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool http1_list_has(const char *list, const char *token)
+{
+    struct span rest = {list, strlen(list)};
+    while (rest.len > 0) {
+        struct span item = next_item(&rest), parameters = {"", 0};
+        const char *semicolon = memchr(item.at, ';', item.len);
+        if (semicolon != NULL) {
+            size_t n = (size_t)(semicolon - item.at);
+            parameters = (struct span){semicolon + 1, item.len - n - 1};
+            item = trimmed((struct span){item.at, n});
+        }
+        if (span_is(item, token)) {
+            return !is_refused(parameters);
+        }
+    }
+    return false;
+}
+
 static bool copy_exact(char *out, struct span value, size_t len)
 {
     if (value.len != len) {
@@ -107,6 +146,18 @@ static bool copy_exact(char *out, struct span value, size_t len)
     memcpy(out, value.at, len);
     out[len] = '\0';
     return true;
+}
+
+// False: it was there before.
+static bool copy_once(char out[HTTP1_FIELD_MAX_BYTES + 1], struct span value, bool *seen)
+{
+    bool first = !*seen;
+    *seen = true;
+    if (first && value.len <= HTTP1_FIELD_MAX_BYTES) {
+        memcpy(out, value.at, value.len);
+        out[value.len] = '\0';
+    }
+    return first;
 }
 
 static int parse_request_line(struct span line, struct http1_request *out)
@@ -130,6 +181,7 @@ static int parse_request_line(struct span line, struct http1_request *out)
         return SOTTO_ELIMIT;
     }
     out->get = (size_t)(a - line.at) == 3 && memcmp(line.at, "GET", 3) == 0;
+    out->head = (size_t)(a - line.at) == 4 && memcmp(line.at, "HEAD", 4) == 0;
     memcpy(out->path, path.at, path.len);
     out->path[path.len] = '\0';
     return 0;
@@ -151,6 +203,7 @@ int http1_parse_request(const uint8_t *data, size_t len, struct http1_request *o
         return rv;
     }
     bool upgrade = false, connection = false, version = false, key = false, host = false;
+    bool origin = false, encoding = false, match = false;
     while (next_line(&head, &line)) {
         struct span name, value;
         if (!is_clean(line) || !split_field(line, &name, &value)) {
@@ -160,6 +213,7 @@ int http1_parse_request(const uint8_t *data, size_t len, struct http1_request *o
             upgrade = upgrade || has_token(value, "websocket");
         } else if (span_is(name, "Connection")) {
             connection = connection || has_token(value, "upgrade");
+            r.close = r.close || has_token(value, "close");
         } else if (span_is(name, "Sec-WebSocket-Version")) {
             version = span_is(value, "13");
         } else if (span_is(name, "Sec-WebSocket-Key")) {
@@ -168,7 +222,17 @@ int http1_parse_request(const uint8_t *data, size_t len, struct http1_request *o
             }
             key = true;
         } else if (span_is(name, "Host")) {
-            host = true;
+            if (!copy_once(r.host, value, &host)) {
+                return SOTTO_EPARSE;
+            }
+        } else if (span_is(name, "Origin")) {
+            if (!copy_once(r.origin, value, &origin)) {
+                return SOTTO_EPARSE;
+            }
+        } else if (span_is(name, "Accept-Encoding")) {
+            (void)copy_once(r.accept_encoding, value, &encoding);
+        } else if (span_is(name, "If-None-Match")) {
+            (void)copy_once(r.if_none_match, value, &match);
         } else if (span_is(name, "Content-Length") || span_is(name, "Transfer-Encoding")) {
             return SOTTO_EPARSE; // a request with a body: nothing here takes one
         }

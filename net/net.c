@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net.h"
 
+#include "http1.h"
+
+bool net_http_accepts(const char *accept_encoding, const char *coding)
+{
+    return http1_list_has(accept_encoding, coding);
+}
+
 const char *net_transport_name(enum net_transport t)
 {
     return t == NET_QUIC ? "quic" : "websocket";

@@ -102,8 +102,15 @@ struct net_server;
 struct net_conn;
 
 struct net_server_config {
-    const char *bind_host;                // "::" or "0.0.0.0" or one address
-    uint16_t port;                        // UDP and TCP; 0 picks one free for both
+    const char *bind_host; // "::" or "0.0.0.0" or one address
+    uint16_t port;         // UDP and TCP; 0 picks one free for both
+    // Beside it a listener without TLS for browsers on this machine: on 127.0.0.1 and ::1, never
+    // elsewhere, it answers only if the Host field says localhost, 127.0.0.1 or [::1] with its own
+    // port (a site elsewhere that has its name resolve to a loopback address is refused so), and
+    // opens a WebSocket only for a page from there (an Origin field that says otherwise is
+    // refused).
+    bool plain;
+    uint16_t plain_port;                  // 0 picks a free one
     const char *certificate_file;         // PEM chain
     const char *key_file;                 // PEM
     uint32_t max_connections;             // 0: 10000
@@ -112,13 +119,26 @@ struct net_server_config {
     uint32_t idle_timeout_ms;             // 0: 30000
 };
 
-// What a server answers to a plain GET on its TCP port. Borrowed; must stay as it is until the
-// server is freed. `headers` are further header lines, each ended by CR LF, or "".
+// A GET or HEAD on the TCP port. The fields are "" if they are not there or longer than 255 bytes.
+struct net_http_request {
+    const char *path; // begins with '/' and is as it came, without the query
+    const char *accept_encoding, *if_none_match;
+    bool plain; // without TLS, from this machine
+};
+
+// What a server answers. `headers` are further header lines, each ended by CR LF, or ""; there is
+// no body to 304. Headers and body are borrowed until release(owner) is called, once, with the
+// last byte sent or the connection gone; where `release` is NULL they must outlast the server.
 struct net_http_answer {
+    int status; // 200 or 304
     const char *headers;
     const uint8_t *body;
     size_t len;
+    void (*release)(void *owner);
+    void *owner;
 };
+// Whether an Accept-Encoding field takes this coding.
+bool net_http_accepts(const char *accept_encoding, const char *coding);
 
 struct net_server_ops {
     // A session is there. The returned pointer is passed to the other callbacks as conn_user.
@@ -131,10 +151,13 @@ struct net_server_ops {
     // The connection is gone; `c` is invalid after this returns. Not called after
     // net_conn_close (which ends all callbacks for that connection).
     void (*on_close)(struct net_conn *c, enum net_reason reason, void *conn_user);
-    // A browser asks for a page: `path` begins with '/' and is as it came, without the query.
-    // NULL answers 404, and so does a NULL callback.
-    const struct net_http_answer *(*on_get)(const char *path, void *user);
+    // A browser asks for a page: fills `out`, or returns false, which answers 404; so does a NULL
+    // callback.
+    bool (*on_get)(const struct net_http_request *r, struct net_http_answer *out, void *user);
 };
+
+// In the sentence of an error that is about the plain port.
+#define NET_WITHOUT_TLS "without TLS on this machine"
 
 // Binds UDP and TCP on the same port number. Errors: SOTTO_EIO (errno says why: address in use,
 // permission), SOTTO_EINVAL certificate or key unusable (`error_text`, if not NULL, gets a
@@ -143,6 +166,7 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
                    const struct net_server_ops *ops, void *user, char *error_text,
                    size_t error_cap);
 uint16_t net_server_port(const struct net_server *s);
+uint16_t net_server_plain_port(const struct net_server *s); // 0: there is none
 // Reads certificate and key again; new connections use them. On failure the old stay in use.
 int net_server_reload(struct net_server *s, char *error_text, size_t error_cap);
 // Refuses new connections, closes the present ones in good order (browser included) and frees. No

@@ -23,6 +23,7 @@
 // With port 0: tries until a number is free for both UDP and TCP.
 #define PORT_TRIES                   32
 #define HANDLES                      2
+#define PLAIN_LISTENERS              2
 
 struct net_server {
     uv_loop_t *loop;
@@ -35,10 +36,11 @@ struct net_server {
     struct net_server_stats stats;
     struct quic_server *quic;
     struct ws_server *ws;
+    struct ws_server *plain[PLAIN_LISTENERS]; // on 127.0.0.1 and ::1
     uv_prepare_t prepare;
     uv_check_t check;
     unsigned handles_open; // and transports
-    uint16_t port;
+    uint16_t port, plain_port;
     bool freeing;
 };
 
@@ -98,9 +100,9 @@ struct net_server_stats *server_stats(struct net_server *s)
     return &s->stats;
 }
 
-const struct net_http_answer *server_get(struct net_server *s, const char *path)
+bool server_get(struct net_server *s, const struct net_http_request *r, struct net_http_answer *out)
 {
-    return s->ops.on_get != NULL && !s->freeing ? s->ops.on_get(path, s->user) : NULL;
+    return s->ops.on_get != NULL && !s->freeing && s->ops.on_get(r, out, s->user);
 }
 
 // No callback follows net_conn_close of the connection, or net_server_free.
@@ -161,6 +163,11 @@ static void flush(struct net_server *s)
     }
     if (s->ws != NULL && !s->freeing) {
         ws_server_flush(s->ws);
+    }
+    for (size_t i = 0; i < PLAIN_LISTENERS && !s->freeing; i++) {
+        if (s->plain[i] != NULL) {
+            ws_server_flush(s->plain[i]);
+        }
     }
 }
 
@@ -240,6 +247,51 @@ static void handle_gone(uv_handle_t *handle)
     part_gone(handle->data);
 }
 
+// The two loopback addresses, whatever the relay itself is bound to. A machine without IPv6 has
+// one.
+static int bind_plain(uint16_t *port, int fds[PLAIN_LISTENERS])
+{
+    union udp_address v4, v6;
+    bool any_port = *port == 0;
+    for (int try = 0; try < (any_port ? PORT_TRIES : 1); try++) {
+        (void)parse_address("127.0.0.1", any_port ? 0 : *port, &v4);
+        fds[0] = ws_server_listen(&v4);
+        socklen_t len = sizeof v4;
+        if (fds[0] < 0 || getsockname(fds[0], &v4.any, &len) != 0) {
+            return SOTTO_EIO;
+        }
+        *port = ntohs(v4.v4.sin_port);
+        (void)parse_address("::1", *port, &v6);
+        fds[1] = ws_server_listen(&v6);
+        if (fds[1] >= 0 || errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT) {
+            return 0;
+        }
+        int e = errno;
+        close(fds[0]);
+        fds[0] = -1;
+        errno = e;
+    }
+    return SOTTO_EIO;
+}
+
+static int start_plain(struct net_server *s, char *error_text, size_t error_cap)
+{
+    int fds[PLAIN_LISTENERS] = {-1, -1};
+    int rv = bind_plain(&s->plain_port, fds);
+    if (rv != 0) {
+        say(error_text, error_cap, "cannot listen " NET_WITHOUT_TLS);
+    }
+    for (size_t i = 0; i < PLAIN_LISTENERS; i++) {
+        if (rv == 0 && fds[i] >= 0) {
+            rv = ws_server_new(&s->plain[i], s->loop, fds[i], NULL, s);
+            s->handles_open += rv == 0 ? 1 : 0;
+        } else if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    return rv;
+}
+
 static int start(struct net_server *s, union udp_address *address, char *error_text,
                  size_t error_cap)
 {
@@ -310,6 +362,10 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
         address_count_init(&s->addresses) == 0) {
         rv = link_global_init() == 0 ? start(s, &address, error_text, error_cap) : SOTTO_ECRYPTO;
     }
+    if (rv == 0 && cfg->plain) {
+        s->plain_port = cfg->plain_port;
+        rv = start_plain(s, error_text, error_cap);
+    }
     if (rv != 0) {
         int e = errno;
         net_server_free(s);
@@ -328,6 +384,11 @@ int net_server_new(struct net_server **out, uv_loop_t *loop, const struct net_se
 uint16_t net_server_port(const struct net_server *s)
 {
     return s->port;
+}
+
+uint16_t net_server_plain_port(const struct net_server *s)
+{
+    return s->plain_port;
 }
 
 int net_server_reload(struct net_server *s, char *error_text, size_t error_cap)
@@ -363,6 +424,11 @@ void net_server_free(struct net_server *s)
     }
     if (s->ws != NULL) {
         ws_server_free(s->ws, part_gone);
+    }
+    for (size_t i = 0; i < PLAIN_LISTENERS; i++) {
+        if (s->plain[i] != NULL) {
+            ws_server_free(s->plain[i], part_gone);
+        }
     }
 }
 

@@ -38,7 +38,8 @@ uint32_t server_handshake_timeout_ms(const struct net_server *s);
 uint32_t server_idle_timeout_ms(const struct net_server *s);
 struct datagram_pool *server_pool(struct net_server *s);
 struct net_server_stats *server_stats(struct net_server *s);
-// The application's answer to a plain GET, or NULL.
-const struct net_http_answer *server_get(struct net_server *s, const char *path);
+// The application's answer to a GET; false: 404.
+bool server_get(struct net_server *s, const struct net_http_request *r,
+                struct net_http_answer *out);
 
 #endif

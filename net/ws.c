@@ -49,8 +49,14 @@ static void memory_free(struct ws_conn *c)
         wslay_event_context_free(c->ws);
         c->ws = NULL;
     }
+    ws_http_release(c);
+    if (c->ssl == NULL) {
+        BIO_free(c->in);
+        BIO_free(c->out);
+    }
     SSL_free(c->ssl);
     c->ssl = NULL;
+    c->in = c->out = NULL;
     free(c->head);
     c->head = NULL;
 }
@@ -116,8 +122,9 @@ static void release(struct ws_conn *c)
     }
     say_goodbye(c, c->reason);
     ws_push_out(c);
-    // The owner's pool is not ours any more.
+    // The owner's pool and answers are not ours any more.
     datagram_queue_clear(&c->datagrams, c->cfg.pool);
+    ws_http_release(c);
     hang_up(c);
 }
 
@@ -190,7 +197,7 @@ static void on_written(uv_write_t *request, int status)
 void ws_push_out(struct ws_conn *c)
 {
     char *data = NULL;
-    if (c->ssl == NULL || c->closing) {
+    if (c->out == NULL || c->closing) {
         return;
     }
     long all = BIO_get_mem_data(c->out, &data);
@@ -238,11 +245,29 @@ bool ws_write_plain(struct ws_conn *c, const void *data, size_t len)
     }
     ERR_clear_error();
     // A memory BIO takes everything.
-    if (SSL_write(c->ssl, data, (int)len) != (int)len) {
+    int n = c->ssl != NULL ? SSL_write(c->ssl, data, (int)len) : BIO_write(c->out, data, (int)len);
+    if (n != (int)len) {
         ws_go_down(c, NET_PROTOCOL, "TLS failed");
         return false;
     }
     return true;
+}
+
+int ws_read_plain(struct ws_conn *c, uint8_t *out, size_t cap)
+{
+    if (c->ssl == NULL) {
+        int n = BIO_read(c->in, out, (int)cap);
+        return n > 0 ? n : 0; // on_read finds the end
+    }
+    ERR_clear_error();
+    int n = SSL_read(c->ssl, out, (int)cap);
+    if (n > 0) {
+        return n;
+    }
+    int error = SSL_get_error(c->ssl, n);
+    return error == SSL_ERROR_WANT_READ     ? 0
+           : error == SSL_ERROR_ZERO_RETURN ? SOTTO_ESTATE
+                                            : SOTTO_EPARSE;
 }
 
 static ssize_t on_ws_send(wslay_event_context_ptr ws, const uint8_t *data, size_t len, int flags,
@@ -332,10 +357,18 @@ static void flush(struct ws_conn *c)
 {
     if (c->state == WS_OPEN && c->ws != NULL) {
         flush_frames(c);
-    } else if (c->state == WS_ANSWERING) {
+    } else if (c->state == WS_ANSWERING && !c->down) {
         ws_http_flush(c);
+        if (c->state == WS_HTTP && !c->down) {
+            ws_http_recv(c); // the next one may be here already
+        }
     }
     ws_push_out(c);
+}
+
+bool ws_has_answered(const struct ws_conn *c)
+{
+    return c->answered;
 }
 
 bool ws_wants_flush(const struct ws_conn *c)
@@ -370,15 +403,13 @@ static ssize_t on_ws_recv(wslay_event_context_ptr ws, uint8_t *buf, size_t len, 
         }
         return (ssize_t)n;
     }
-    ERR_clear_error();
-    int n = c->down ? 0 : SSL_read(c->ssl, buf, (int)len);
+    int n = c->down ? 0 : ws_read_plain(c, buf, len);
     if (n > 0) {
         return n;
     }
-    int error = c->down ? SSL_ERROR_WANT_READ : SSL_get_error(c->ssl, n);
-    if (error == SSL_ERROR_ZERO_RETURN) {
+    if (n == SOTTO_ESTATE) {
         ws_go_down(c, NET_CLOSED, "the other side closed the connection");
-    } else if (error != SSL_ERROR_WANT_READ) {
+    } else if (n < 0) {
         ws_go_down(c, NET_PROTOCOL, "TLS failed");
     }
     wslay_event_set_error(ws, WSLAY_ERR_WOULDBLOCK);
@@ -551,6 +582,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         c->stats.bytes_received += (uint64_t)n;
         if (BIO_write(c->in, buf->base, (int)n) != (int)n) {
             ws_go_down(c, NET_SYSTEM, "out of memory");
+        } else if (c->state == WS_ANSWERING && BIO_ctrl_pending(c->in) > READ_BYTES) {
+            ws_go_down(c, NET_LIMIT, "asks for more than it takes");
         } else if (!c->down) {
             drive(c);
         }
@@ -590,15 +623,21 @@ static void on_timer(uv_timer_t *timer)
         ws_go_down(c, c->stats.bytes_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
                    "no answer in time");
     } else if (!c->down) {
-        uv_timer_start(timer, on_timer, c->deadline_ms - now, 0);
+        ws_rearm(c);
     }
     c->inside = false;
     settle(c);
 }
 
+void ws_rearm(struct ws_conn *c)
+{
+    uint64_t now = uv_now(c->cfg.loop);
+    uv_timer_start(&c->timer, on_timer, c->deadline_ms > now ? c->deadline_ms - now : 0, 0);
+}
+
 static void begin_tls(struct ws_conn *c)
 {
-    c->state = WS_TLS;
+    c->state = c->ssl != NULL ? WS_TLS : WS_HTTP;
     (void)uv_tcp_nodelay(&c->tcp, 1);
     int rv = uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
     if (rv != 0) {
@@ -639,7 +678,7 @@ static struct ws_conn *conn_new(const struct ws_config *cfg, SSL *ssl, bool serv
 {
     struct ws_conn *c = calloc(1, sizeof *c);
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-    if (c == NULL || in == NULL || out == NULL || ssl == NULL) {
+    if (c == NULL || in == NULL || out == NULL || (ssl == NULL && cfg->tls != NULL)) {
         BIO_free(in);
         BIO_free(out);
         SSL_free(ssl);
@@ -654,11 +693,13 @@ static struct ws_conn *conn_new(const struct ws_config *cfg, SSL *ssl, bool serv
     // No bytes at present is not the end.
     BIO_set_mem_eof_return(in, -1);
     BIO_set_mem_eof_return(out, -1);
-    SSL_set_bio(ssl, in, out);
-    if (server) {
-        SSL_set_accept_state(ssl);
-    } else {
-        SSL_set_connect_state(ssl);
+    if (ssl != NULL) {
+        SSL_set_bio(ssl, in, out);
+        if (server) {
+            SSL_set_accept_state(ssl);
+        } else {
+            SSL_set_connect_state(ssl);
+        }
     }
     uv_tcp_init(cfg->loop, &c->tcp);
     uv_timer_init(cfg->loop, &c->timer);
@@ -693,7 +734,7 @@ int ws_connect(struct ws_conn **out, const struct ws_config *cfg,
 int ws_accept(struct ws_conn **out, const struct ws_config *cfg, uv_stream_t *listener,
               union udp_address *remote)
 {
-    struct ws_conn *c = conn_new(cfg, SSL_new(cfg->tls), true);
+    struct ws_conn *c = conn_new(cfg, cfg->tls != NULL ? SSL_new(cfg->tls) : NULL, true);
     if (c == NULL) {
         return SOTTO_ENOMEM;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One WebSocket over TLS over TCP that carries the link where UDP is blocked, the same for client
-// and server. Binary messages: the first byte says what the rest is.
+// and server. Binary messages: the first byte says what the rest is. A server answers GET and HEAD
+// as well, one after another on a connection, and can do all of it without TLS (loopback only).
 #ifndef NET_WS_H
 #define NET_WS_H
 
@@ -32,12 +33,17 @@
 
 struct ws_conn;
 
-// A plain GET on the same port. Returns the answer, or NULL for 404. Server only.
-typedef const struct net_http_answer *(*ws_on_get)(void *user, const char *path);
+// A browser gets so much time between two requests on a connection.
+#define WS_BETWEEN_REQUESTS_MS 5000
+
+// A GET or HEAD on the same port. False: 404. Server only.
+typedef bool (*ws_on_get)(void *user, const struct net_http_request *r,
+                          struct net_http_answer *out);
 
 struct ws_config {
     uv_loop_t *loop;
-    SSL_CTX *tls;
+    SSL_CTX *tls;        // NULL: without; server only
+    uint16_t plain_port; // without TLS: what Host and Origin must say
     struct datagram_pool *pool;
     const struct link_events *events;
     void *owner;
@@ -63,6 +69,8 @@ void ws_free(struct ws_conn *c, enum net_reason reason);
 // As net_client_send_message and net_client_send_datagram.
 int ws_send_message(struct ws_conn *c, const uint8_t *msg, size_t len);
 int ws_send_datagram(struct ws_conn *c, const uint8_t *data, size_t len);
+// It has answered a request: no failed handshake, then.
+bool ws_has_answered(const struct ws_conn *c);
 bool ws_wants_flush(const struct ws_conn *c);
 void ws_flush(struct ws_conn *c);
 void ws_stats(const struct ws_conn *c, struct net_stats *out);

@@ -56,7 +56,7 @@ static void peer_free(struct ws_peer *p, enum net_reason reason)
         }
     }
     if (p->admitted) {
-        if (!p->conn.open) {
+        if (!p->conn.open && !ws_has_answered(p->ws)) {
             server_stats(s->owner)->handshakes_failed++;
         }
         server_forget(s->owner, &p->conn);
@@ -105,9 +105,9 @@ static const struct link_events events = {
     .on_down = on_down,
 };
 
-static const struct net_http_answer *on_get(void *user, const char *path)
+static bool on_get(void *user, const struct net_http_request *r, struct net_http_answer *out)
 {
-    return server_get(user, path);
+    return server_get(user, r, out);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -120,6 +120,7 @@ static void on_connection(uv_stream_t *listener, int status)
     struct ws_config cfg = {
         .loop = listener->loop,
         .tls = s->tls,
+        .plain_port = net_server_plain_port(s->owner),
         .pool = server_pool(s->owner),
         .events = &events,
         .owner = &p->conn,
@@ -256,7 +257,9 @@ int ws_server_new(struct ws_server **out, uv_loop_t *loop, int fd, SSL_CTX *tls,
     s->owner = owner;
     uv_tcp_init(loop, &s->listener);
     s->listener.data = s;
-    SSL_CTX_up_ref(tls);
+    if (tls != NULL) {
+        SSL_CTX_up_ref(tls);
+    }
     s->tls = tls;
     if (uv_tcp_open(&s->listener, fd) != 0) {
         close(fd);

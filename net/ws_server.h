@@ -16,7 +16,8 @@ struct ws_server;
 
 // A listening, non-blocking TCP socket; -1 with errno on failure.
 int ws_server_listen(const union udp_address *local);
-// Takes a reference to tls; `fd` is closed in the end in any case. Errors: SOTTO_ENOMEM, SOTTO_EIO.
+// Takes a reference to tls (NULL: without, for the server's plain port); `fd` is closed in the end
+// in any case. Errors: SOTTO_ENOMEM, SOTTO_EIO.
 int ws_server_new(struct ws_server **out, uv_loop_t *loop, int fd, SSL_CTX *tls,
                   struct net_server *owner);
 void ws_server_free(struct ws_server *s, void (*gone)(struct net_server *owner));

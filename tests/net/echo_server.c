@@ -46,15 +46,15 @@ static void on_close(struct net_conn *c, enum net_reason reason, void *conn_user
     fflush(stdout);
 }
 
-static const struct net_http_answer *on_get(const char *path, void *user)
+static bool on_get(const struct net_http_request *r, struct net_http_answer *out, void *user)
 {
     (void)user;
     static uint8_t body[1000000]; // more than fits into a socket's buffer at once
-    static const struct net_http_answer page = {.headers =
-                                                    "Content-Type: application/octet-stream\r\n",
-                                                .body = body,
-                                                .len = sizeof body};
-    return strcmp(path, "/page") == 0 ? &page : NULL;
+    *out = (struct net_http_answer){.status = 200,
+                                    .headers = "Content-Type: application/octet-stream\r\n",
+                                    .body = body,
+                                    .len = sizeof body};
+    return strcmp(r->path, "/page") == 0;
 }
 
 static void on_signal(uv_signal_t *signal, int number)

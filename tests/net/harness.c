@@ -194,15 +194,16 @@ static void echo_on_close(struct net_conn *c, enum net_reason reason, void *conn
     FAIL("an unknown connection was closed");
 }
 
-static const struct net_http_answer *echo_on_get(const char *path, void *user)
+static bool echo_on_get(const struct net_http_request *r, struct net_http_answer *out, void *user)
 {
     (void)user;
     static uint8_t body[300000];
-    static const struct net_http_answer page = {.headers = "Content-Type: text/plain\r\n",
-                                                .body = body,
-                                                .len = sizeof body};
+    *out = (struct net_http_answer){.status = 200,
+                                    .headers = "Content-Type: text/plain\r\n",
+                                    .body = body,
+                                    .len = sizeof body};
     memset(body, 'x', sizeof body);
-    return strcmp(path, "/page") == 0 ? &page : NULL;
+    return strcmp(r->path, "/page") == 0;
 }
 
 static const struct net_server_ops echo_ops = {

@@ -182,9 +182,57 @@ static void test_new_key(void **state)
     assert_string_not_equal(a, b);
 }
 
+static void test_fields(void **state)
+{
+    (void)state;
+    struct http1_request r;
+    assert_true(parse("HEAD /a HTTP/1.1\r\nhost: localhost:80\r\nOrigin: http://localhost:80\r\n"
+                      "Accept-Encoding: gzip, br;q=0.5\r\nIf-None-Match: \"x\"\r\n"
+                      "Connection: Close\r\n\r\n",
+                      &r) > 0);
+    assert_true(r.head);
+    assert_false(r.get);
+    assert_true(r.close);
+    assert_string_equal(r.host, "localhost:80");
+    assert_string_equal(r.origin, "http://localhost:80");
+    assert_string_equal(r.accept_encoding, "gzip, br;q=0.5");
+    assert_string_equal(r.if_none_match, "\"x\"");
+    assert_true(parse("GET / HTTP/1.1\r\nHost: a\r\n\r\n", &r) > 0);
+    assert_false(r.head);
+    assert_false(r.close);
+    assert_string_equal(r.origin, "");
+    // Who sends two of them has somebody in mind who reads the other one.
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", &r), SOTTO_EPARSE);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nOrigin: a\r\nOrigin: a\r\n\r\n", &r), SOTTO_EPARSE);
+    // Longer than anything honest: as if it were not there.
+    char text[HTTP1_FIELD_MAX_BYTES + 64] = "GET / HTTP/1.1\r\nHost: ";
+    size_t len = strlen(text);
+    memset(text + len, 'h', HTTP1_FIELD_MAX_BYTES);
+    strcpy(text + len + HTTP1_FIELD_MAX_BYTES, "\r\n\r\n");
+    assert_true(parse(text, &r) > 0);
+    assert_int_equal(strlen(r.host), HTTP1_FIELD_MAX_BYTES);
+    strcpy(text + len + HTTP1_FIELD_MAX_BYTES, "h\r\n\r\n");
+    assert_true(parse(text, &r) > 0);
+    assert_string_equal(r.host, "");
+}
+
+static void test_list(void **state)
+{
+    (void)state;
+    assert_true(http1_list_has("gzip, deflate, br", "br"));
+    assert_true(http1_list_has("BR ; q=0.001", "br"));
+    assert_true(http1_list_has("br", "br"));
+    assert_false(http1_list_has("", "br"));
+    assert_false(http1_list_has("gzip, brotli", "br"));
+    assert_false(http1_list_has("br;q=0, gzip", "br"));
+    assert_false(http1_list_has("br; q=0.000", "br"));
+    assert_true(http1_list_has("br;q=0, gzip", "gzip"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fields),    cmocka_unit_test(test_list),
         cmocka_unit_test(test_good),      cmocka_unit_test(test_not_websocket),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_response),  cmocka_unit_test(test_new_key),
