@@ -19,8 +19,10 @@ enum kind {
     ALIASES,
     ADDRESS,
     PATH,
+    PAGE,
     NUMBER,
     PORT,
+    PLAIN,
     LEVEL,
     FORMAT,
     FLAG
@@ -52,7 +54,8 @@ static const struct key keys[] = {
     TEXT("relay", "data", PATH, data),
     TEXT("relay", "certificate", PATH, certificate),
     TEXT("relay", "key", PATH, key),
-    TEXT("relay", "page", PATH, page),
+    TEXT("relay", "page", PAGE, page),
+    TEXT("relay", "plain", PLAIN, plain_port),
     COUNT("limits", "connections", connections, 1, RELAY_CONNS_MAX),
     COUNT("limits", "connections_per_address", connections_per_address, 1, RELAY_CONNS_MAX),
     COUNT("limits", "dials_per_number_per_minute", limits.dials_per_number_per_minute, 1, 6000),
@@ -237,6 +240,19 @@ static int set_port(struct sottod_config *c, const struct key *key, const char *
     return 0;
 }
 
+static int set_plain(struct sottod_config *c, const struct key *key, const char *value, char *error,
+                     size_t cap)
+{
+    uint64_t v = 0;
+    bool off = strcmp(value, "no") == 0;
+    if (!off && !parse_number(value, UINT16_MAX, &v))
+        return bad(error, cap, key, value,
+                   "a port number of this machine, 0 to 65535 (0: any free one), or no");
+    c->plain = !off;
+    c->plain_port = (uint32_t)v;
+    return 0;
+}
+
 static int set_level(struct sottod_config *c, const struct key *key, const char *value, char *error,
                      size_t cap)
 {
@@ -275,12 +291,18 @@ static int set_value(struct sottod_config *c, const struct key *key, const char 
         if (value[0] != '/')
             return bad(error, cap, key, value, "a path that begins with /");
         return set_text(c, key, value, error, cap);
+    case PAGE:
+        if (value[0] != '/' && strcmp(value, CONFIG_NO_PAGE) != 0)
+            return bad(error, cap, key, value, "a path that begins with /, or " CONFIG_NO_PAGE);
+        return set_text(c, key, value, error, cap);
     case ALIASES:
         return set_aliases(c, key, value, error, cap);
     case NUMBER:
         return set_number(c, key, value, error, cap);
     case PORT:
         return set_port(c, key, value, error, cap);
+    case PLAIN:
+        return set_plain(c, key, value, error, cap);
     case LEVEL:
         return set_level(c, key, value, error, cap);
     case FORMAT:
@@ -482,7 +504,7 @@ int config_path(const struct sottod_config *c, const char *file, char out[CONFIG
 static const char *const loopbacks[] = {"127.0.0.1", "localhost", "::1"};
 #define LOOPBACKS (sizeof loopbacks / sizeof loopbacks[0])
 
-static bool is_loopback(const char *name)
+bool config_is_loopback(const char *name)
 {
     for (size_t i = 0; i < LOOPBACKS; i++)
         if (strcmp(name, loopbacks[i]) == 0)
@@ -514,7 +536,7 @@ int config_origins(const struct sottod_config *c, uint16_t port, struct relay_co
     for (size_t i = 0; rc == 0 && i < c->alias_count; i++)
         rc = add_origin(c->aliases[i].host, c->aliases[i].port != 0 ? c->aliases[i].port : port,
                         out);
-    for (size_t i = 0; rc == 0 && is_loopback(c->name) && i < LOOPBACKS; i++)
+    for (size_t i = 0; rc == 0 && config_is_loopback(c->name) && i < LOOPBACKS; i++)
         if (strcmp(c->name, loopbacks[i]) != 0)
             rc = add_origin(loopbacks[i], port, out);
     return rc;

@@ -14,6 +14,8 @@
 #define CONFIG_ERROR_MAX   768
 #define CONFIG_ALIASES_MAX 4 // further names
 
+#define CONFIG_NO_PAGE "none"
+
 #define PORT_PRIVILEGED   443
 #define PORT_UNPRIVILEGED 8443
 
@@ -29,7 +31,9 @@ struct sottod_config {
     char data[CONFIG_PATH_MAX];
     char certificate[CONFIG_PATH_MAX]; // "": self-made
     char key[CONFIG_PATH_MAX];
-    char page[CONFIG_PATH_MAX]; // directory of the web page; "": none
+    char page[CONFIG_PATH_MAX]; // directory of the web page; "": where it is installed
+    bool plain;                 // a listener without TLS for this machine,
+    uint32_t plain_port;        // on this port; 0: any free one
     // [limits]
     uint32_t connections;
     uint32_t connections_per_address;
@@ -59,6 +63,8 @@ bool config_find(char out[CONFIG_PATH_MAX]);
 // The origins under which devices may reach the relay once it listens on `port`: its name, its
 // aliases and, if its name is a loopback address, all spellings of that.
 int config_origins(const struct sottod_config *c, uint16_t port, struct relay_config *out);
+// Whether that host is this machine itself.
+bool config_is_loopback(const char *name);
 // A path in the data directory. SOTTO_ESPACE.
 int config_path(const struct sottod_config *c, const char *file, char out[CONFIG_PATH_MAX]);
 

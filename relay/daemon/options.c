@@ -26,6 +26,8 @@ const char options_help[] =
     "  --port N        UDP and TCP port (443 if that is allowed, else 8443)\n"
     "  --bind ADDRESS  listen on this address only (::, all)\n"
     "  --data DIR      where lines, numbers and the certificate are kept\n"
+    "  --page DIR      the web page it serves, or \"none\" (the one it was installed with)\n"
+    "  --plain-port N  serve browsers on this machine without TLS as well, on this port\n"
     "  --json          answers of commands as JSON\n"
     "  --log-json      log lines as JSON\n"
     "  --log-level L   error, warning, info or debug\n"
@@ -50,6 +52,8 @@ enum {
     O_PORT,
     O_BIND,
     O_DATA,
+    O_PAGE,
+    O_PLAIN_PORT,
     O_JSON,
     O_LOG_JSON,
     O_LOG_LEVEL,
@@ -68,6 +72,8 @@ static const struct option long_options[] = {
     {"port", required_argument, NULL, O_PORT},
     {"bind", required_argument, NULL, O_BIND},
     {"data", required_argument, NULL, O_DATA},
+    {"page", required_argument, NULL, O_PAGE},
+    {"plain-port", required_argument, NULL, O_PLAIN_PORT},
     {"json", no_argument, NULL, O_JSON},
     {"log-json", no_argument, NULL, O_LOG_JSON},
     {"log-level", required_argument, NULL, O_LOG_LEVEL},
@@ -95,7 +101,8 @@ static int whole_number(const char *name, const char *text, uint32_t most, uint3
 }
 
 // A relative path is fine on a command line.
-static int set_data(struct sottod_config *c, const char *value, char *error, size_t cap)
+static int set_directory(struct sottod_config *c, const char *key, const char *value, char *error,
+                         size_t cap)
 {
     char absolute[CONFIG_PATH_MAX];
     char *here = value[0] == '/' ? NULL : realpath(".", NULL);
@@ -104,10 +111,10 @@ static int set_data(struct sottod_config *c, const char *value, char *error, siz
                   : snprintf(absolute, sizeof absolute, "%s/%s", here != NULL ? here : "", value);
     free(here);
     if (len >= (int)sizeof absolute) {
-        snprintf(error, cap, "--data: the path is too long");
+        snprintf(error, cap, "--%s: the path is too long", key);
         return SOTTO_EINVAL;
     }
-    return config_set(c, "relay", "data", absolute, error, cap);
+    return config_set(c, "relay", key, absolute, error, cap);
 }
 
 static int apply(struct options *o, int option, const char *value, char *error, size_t cap)
@@ -124,7 +131,13 @@ static int apply(struct options *o, int option, const char *value, char *error, 
     case O_BIND:
         return config_set(c, "relay", "bind", value, error, cap);
     case O_DATA:
-        return set_data(c, value, error, cap);
+        return set_directory(c, "data", value, error, cap);
+    case O_PAGE:
+        return strcmp(value, CONFIG_NO_PAGE) == 0
+                   ? config_set(c, "relay", "page", value, error, cap)
+                   : set_directory(c, "page", value, error, cap);
+    case O_PLAIN_PORT:
+        return config_set(c, "relay", "plain", value, error, cap);
     case O_JSON:
         o->json = true;
         return 0;

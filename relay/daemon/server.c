@@ -16,6 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/process.h"
+#include "daemon/relay_json.h"
 #include "daemon/site.h"
 #include "daemon/writer.h"
 #include "engine/list.h"
@@ -37,6 +38,7 @@ struct server {
     struct control *control;
     struct certificate certificate;
     struct site site;
+    char default_page[SITE_DIRECTORY_MAX]; // "": there is none
     struct list peers;
     struct list leaving; // by the time of their end
     uv_timer_t engine_timer, leave_timer, maintenance, stop_timer;
@@ -124,10 +126,27 @@ static void on_close(struct net_conn *c, enum net_reason reason, void *conn_user
     peer_free(p);
 }
 
-static const struct net_http_answer *on_get(const char *path, void *user)
+static bool answer_relay_json(struct server *s, const struct net_http_request *r,
+                              struct net_http_answer *out)
+{
+    char text[RELAY_JSON_MAX_BYTES];
+    struct relay_config origins = {.origin = ""};
+    const struct relay_json j = {.origins = &origins,
+                                 .host = s->config->name,
+                                 .port = net_server_port(s->net),
+                                 .certificate = &s->certificate,
+                                 .site = &s->site,
+                                 .plain = r->plain};
+    return config_origins(s->config, j.port, &origins) == 0 && relay_json_write(&j, text) == 0 &&
+           site_answer_json(&s->site, r, text, out);
+}
+
+static bool on_get(const struct net_http_request *r, struct net_http_answer *out, void *user)
 {
     struct server *s = user;
-    return site_find(&s->site, path);
+    if (strcmp(r->path, "/relay.json") == 0)
+        return answer_relay_json(s, r, out);
+    return site_answer(&s->site, r, out);
 }
 
 // ---- from the engine to the net -----------------------------------------------------------------
@@ -265,9 +284,35 @@ static bool needs_restart(const struct sottod_config *a, const struct sottod_con
 {
     return strcmp(a->name, b->name) != 0 || a->port != b->port || strcmp(a->bind, b->bind) != 0 ||
            strcmp(a->data, b->data) != 0 || strcmp(a->certificate, b->certificate) != 0 ||
-           strcmp(a->key, b->key) != 0 || strcmp(a->page, b->page) != 0 ||
+           strcmp(a->key, b->key) != 0 || a->plain != b->plain ||
            a->connections != b->connections || a->database_mb != b->database_mb ||
-           a->connections_per_address != b->connections_per_address;
+           a->connections_per_address != b->connections_per_address ||
+           a->plain_port != b->plain_port;
+}
+
+// Nothing is kept of a page that cannot be read as a whole. SOTTO_EIO, SOTTO_ELIMIT, SOTTO_ENOMEM.
+static int load_page(struct server *s)
+{
+    const char *directory = s->config->page[0] != '\0' ? s->config->page : s->default_page;
+    if (directory[0] == '\0' || strcmp(directory, CONFIG_NO_PAGE) == 0) {
+        site_free(&s->site);
+        return 0;
+    }
+    return site_load(&s->site, directory, s->error, sizeof s->error);
+}
+
+// What browsers may be told to insist on.
+static void set_site_headers(struct server *s)
+{
+    s->site.plain_port = net_server_plain_port(s->net);
+    s->site.strict_transport = !s->certificate.self_made && !config_is_loopback(s->config->name);
+}
+
+static void reload_page(struct server *s, const struct sottod_config *fresh)
+{
+    memcpy(s->config->page, fresh->page, sizeof s->config->page);
+    if (load_page(s) != 0)
+        log_error("the web page stays as it was: %s", s->error);
 }
 
 static void on_hangup(uv_signal_t *signal, int number)
@@ -287,6 +332,7 @@ static void on_hangup(uv_signal_t *signal, int number)
     s->config->log_json = fresh.log_json;
     log_setup(fresh.level, fresh.log_json);
     relay_engine_set_limits(s->engine, &fresh.limits);
+    reload_page(s, &fresh);
     struct certificate found;
     if (certificate_prepare(&found, s->config, now().unix_s, false, s->error, sizeof s->error) !=
             0 ||
@@ -295,7 +341,8 @@ static void on_hangup(uv_signal_t *signal, int number)
         return;
     }
     s->certificate = found;
-    log_info("reloaded: limits, log, certificate");
+    set_site_headers(s);
+    log_info("reloaded: limits, log, page, certificate");
 }
 
 static void close_handle(void *handle)
@@ -407,7 +454,10 @@ static int open_data(struct server *s)
 static void explain_listen(struct server *s, int reason, const char *text)
 {
     const struct sottod_config *c = s->config;
-    if (reason == EADDRINUSE)
+    if (strstr(text, NET_WITHOUT_TLS) != NULL)
+        snprintf(s->error, sizeof s->error, "port %u on this machine (--plain-port): %s",
+                 c->plain_port, strerror(reason));
+    else if (reason == EADDRINUSE)
         snprintf(s->error, sizeof s->error,
                  "port %u is taken by another program: stop that, or choose another with --port",
                  c->port);
@@ -439,6 +489,8 @@ static int listen_on(struct server *s)
         .key_file = s->certificate.key,
         .max_connections = s->config->connections,
         .max_connections_per_address = s->config->connections_per_address,
+        .plain = s->config->plain,
+        .plain_port = (uint16_t)s->config->plain_port,
     };
     errno = 0;
     int rc = net_server_new(&s->net, &s->loop, &cfg, &ops, s, text, sizeof text);
@@ -549,7 +601,11 @@ static void greet(const struct server *s)
         log_warning("running as root, which it does not need: better by the systemd unit, or as a "
                     "user of its own");
     if (s->site.count > 0)
-        log_info("serving the web page from %s, %zu files", c->page, s->site.count);
+        log_info("serving the web page from %s, %zu files",
+                 c->page[0] != '\0' ? c->page : s->default_page, s->site.count);
+    if (c->plain)
+        log_info("on this machine also without TLS: http://localhost:%u/",
+                 net_server_plain_port(s->net));
     log_info("listening on [%s]:%u, UDP and TCP; invite somebody with: sottod invite%s%s", c->bind,
              net_server_port(s->net), getenv("STATE_DIRECTORY") == NULL ? " --data " : "",
              getenv("STATE_DIRECTORY") == NULL ? c->data : "");
@@ -559,8 +615,10 @@ static int start(struct server *s)
 {
     uint64_t files = process_harden();
     int rc = open_data(s);
-    if (rc == 0 && s->config->page[0] != '\0')
-        rc = site_load(&s->site, s->config->page, s->error, sizeof s->error);
+    if (!site_default_directory(s->default_page))
+        s->default_page[0] = '\0';
+    if (rc == 0)
+        rc = load_page(s);
     if (rc == 0)
         rc = listen_on(s);
     if (rc == 0)
@@ -569,6 +627,7 @@ static int start(struct server *s)
         rc = write_address(s);
     if (rc != 0)
         return rc;
+    set_site_headers(s);
     check_files(s, files);
     notify_open();
     start_control(s);

@@ -86,6 +86,7 @@ static void test_every_key(void **state)
                 "certificate = /etc/a.pem\n"
                 "key = /etc/b.pem\n"
                 "page = /srv/page\n"
+                "plain = 8080\n"
                 "\n"
                 "[limits]\n"
                 "connections = 500\n"
@@ -116,6 +117,8 @@ static void test_every_key(void **state)
     assert_string_equal(c.certificate, "/etc/a.pem");
     assert_string_equal(c.key, "/etc/b.pem");
     assert_string_equal(c.page, "/srv/page");
+    assert_true(c.plain);
+    assert_int_equal(c.plain_port, 8080);
     assert_int_equal(c.connections, 500);
     assert_int_equal(c.connections_per_address, 5);
     assert_int_equal(c.limits.dials_per_number_per_minute, 7);
@@ -132,7 +135,7 @@ static void test_every_key(void **state)
     size_t keys = 0;
     while (config_key_name(keys) != NULL)
         keys++;
-    assert_int_equal(keys, 21); // all of them stand above
+    assert_int_equal(keys, 22); // all of them stand above
 }
 
 static void test_mistakes_are_named(void **state)
@@ -349,9 +352,28 @@ static void test_nearest(void **state)
     assert_string_equal(n.best, "limits");
 }
 
+static void test_page_and_plain(void **state)
+{
+    (void)state;
+    struct sottod_config c;
+    expect_good("", &c);
+    assert_string_equal(c.page, "");
+    assert_false(c.plain);
+    expect_good("[relay]\npage = none\nplain = 0\n", &c);
+    assert_string_equal(c.page, CONFIG_NO_PAGE);
+    assert_true(c.plain);
+    assert_int_equal(c.plain_port, 0);
+    expect_good("[relay]\nplain = no\n", &c);
+    assert_false(c.plain);
+    expect_bad("[relay]\npage = web\n", ", line 2: page = web: want a path");
+    expect_bad("[relay]\nplain = 192.0.2.1:80\n", ", line 2: plain = 192.0.2.1:80: want a port");
+    expect_bad("[relay]\nplain = 65536\n", ", line 2: plain = 65536: want a port");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page_and_plain),
         cmocka_unit_test(test_everything_has_a_default),
         cmocka_unit_test(test_every_key),
         cmocka_unit_test(test_mistakes_are_named),

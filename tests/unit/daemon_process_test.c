@@ -19,7 +19,6 @@
 #include "daemon/hex.h"
 #include "daemon/notify.h"
 #include "daemon/process.h"
-#include "daemon/site.h"
 
 static char directory[] = "/tmp/sottod-unit-XXXXXX";
 static char error[CONFIG_ERROR_MAX];
@@ -186,38 +185,6 @@ static void test_metrics(void **state)
     metrics_format(&m, METRICS_HUMAN, text, sizeof text);
     assert_non_null(strstr(text, "circuits "));
     assert_int_equal(metrics_format(&m, METRICS_HUMAN, text, 10), 9); // cut, not beyond
-}
-
-static void test_site(void **state)
-{
-    (void)state;
-    struct site s;
-    assert_int_equal(mkdir(at("web"), 0700), 0);
-    assert_int_equal(mkdir(at("web/js"), 0700), 0);
-    assert_int_equal(process_write_file(at("web/index.html"), "<p>"), 0);
-    assert_int_equal(process_write_file(at("web/js/a.js"), "1"), 0);
-    assert_int_equal(process_write_file(at("web/.secret"), "no"), 0);
-    assert_int_equal(site_load(&s, at("web"), error, sizeof error), 0);
-    assert_int_equal(s.count, 2);
-    const struct net_http_answer *index = site_find(&s, "/");
-    assert_non_null(index);
-    assert_ptr_equal(index, site_find(&s, "/index.html"));
-    assert_int_equal(index->len, 3);
-    assert_memory_equal(index->body, "<p>", 3);
-    assert_non_null(strstr(index->headers, "Content-Type: text/html"));
-    assert_non_null(strstr(index->headers, "Content-Security-Policy: default-src 'none'"));
-    assert_string_equal(index->headers + strlen(index->headers) - 2, "\r\n");
-    const struct net_http_answer *script = site_find(&s, "/js/a.js");
-    assert_non_null(script);
-    assert_non_null(strstr(script->headers, "text/javascript"));
-    assert_null(site_find(&s, "/.secret"));
-    assert_null(site_find(&s, "/js/"));
-    assert_null(site_find(&s, "/js/../index.html"));
-    site_free(&s);
-    assert_int_equal(site_load(&s, at("nothing"), error, sizeof error), SOTTO_EIO);
-    assert_non_null(strstr(error, "nothing"));
-    assert_int_equal(truncate(at("web/js/a.js"), SITE_BYTES_MAX), 0);
-    assert_int_equal(site_load(&s, at("web"), error, sizeof error), SOTTO_ELIMIT);
 }
 
 static void test_certificate(void **state)
@@ -422,9 +389,9 @@ int main(void)
         cmocka_unit_test(test_data_directory), cmocka_unit_test(test_lock),
         cmocka_unit_test(test_write_file),     cmocka_unit_test(test_hex),
         cmocka_unit_test(test_json_escape),    cmocka_unit_test(test_log),
-        cmocka_unit_test(test_metrics),        cmocka_unit_test(test_site),
-        cmocka_unit_test(test_certificate),    cmocka_unit_test(test_notify),
-        cmocka_unit_test(test_control),        cmocka_unit_test(test_sandbox),
+        cmocka_unit_test(test_metrics),        cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_notify),         cmocka_unit_test(test_control),
+        cmocka_unit_test(test_sandbox),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
