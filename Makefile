@@ -1,6 +1,7 @@
 # A thin front of packaging/deps.sh and meson. `make help` lists what there is.
 #
 #   SYSTEM_DEPS=1   take OpenSSL, Opus, ngtcp2 and nghttp3 from the system (it must be new enough)
+#   PAGE=no         without the page for browsers (no WebAssembly compiler, no node)
 #   SOTTO_DEPS=DIR  where those libraries are built and looked for (build/deps)
 #   PREFIX, DESTDIR for `make install`
 
@@ -16,9 +17,11 @@ PROGRAMS = cli/sotto relay/daemon/sottod bench/likeness/likeness
 SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 
 .DEFAULT_GOAL := all
-.PHONY: all deps run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
+PAGE_TARGET = $(if $(filter no,$(PAGE)),deps,page)
 
-all: deps                  ## build sotto and sottod into build/ (the default)
+.PHONY: all deps page run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
+
+all: $(PAGE_TARGET)        ## build sotto, sottod and the page into build/ (the default)
 	@$(SETUP) release
 	@ninja -C build/release $(PROGRAMS)
 	@for p in cli/sotto relay/daemon/sottod; do \
@@ -26,6 +29,10 @@ all: deps                  ## build sotto and sottod into build/ (the default)
 
 deps:                      ## install and build what sotto is made of (once, about two minutes)
 	@$(DEPS)
+
+page:                      ## build the page for browsers into build/page
+	@$(DEPS) --web
+	@packaging/page.sh
 
 run: all                   ## see it work: a relay and two people on this machine
 	@python3 demo/story.py
@@ -76,7 +83,7 @@ install: all               ## install below PREFIX (/usr/local)
 	@meson install -C build/release --no-rebuild
 
 clean:                     ## remove what was built, except the dependencies
-	@rm -rf build/release build/asan build/clang build/tsan build/fuzz build/sotto build/sottod
+	@rm -rf build/release build/asan build/clang build/tsan build/fuzz build/wasm build/page build/page-cache build/sotto build/sottod
 
 help:                      ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'

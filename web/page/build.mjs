@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the page: build/page/, everything that sottod serves below "/".
 //
-//   node build.mjs [--out DIR] [--wasm FILE] [--weights FILE] [--sign KEY.pem] [--partial]
+//   node build.mjs [--out DIR] [--wasm FILE] [--weights DIR] [--sign KEY.pem] [--cache DIR] [--partial]
 //
 //   --out      where to (../../build/page); emptied first
 //   --wasm     the telephone, $SOTTO_WASM or build/wasm/web/wasm/sotto.wasm
-//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/wasm/weights.bin
+//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/deps/wasm/opus/weights: *.weights
+//   --cache    what was compressed before, by the hash of its content (build/page-cache)
 //   --sign     an Ed25519 key; makes release.json.sig (sign.mjs says in which format)
 //   --partial  what is missing is left out: for work on the looks without a telephone
 //
@@ -14,17 +15,16 @@
 // it can be cached for ever, and release.json lists all files with their digests: its own SHA-256 is the
 // hash of the page. Beside each file lie its .br and .gz, which are not listed: they are the same bytes.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { parseArgs, promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
 import * as esbuild from 'esbuild'
 import { sign } from './sign.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../..')
-const firstExisting = (...paths) => paths.find(path => existsSync(path)) ?? paths[0]
 
 const { values: options } = parseArgs({
   options: {
@@ -32,9 +32,10 @@ const { values: options } = parseArgs({
     wasm: { type: 'string', default: process.env.SOTTO_WASM ?? join(root, 'build/wasm/web/wasm/sotto.wasm') },
     weights: {
       type: 'string',
-      default: process.env.SOTTO_WEIGHTS ?? join(root, 'build/wasm/weights.bin'),
+      default: process.env.SOTTO_WEIGHTS ?? join(process.env.SOTTO_DEPS ?? join(root, 'build/deps'), 'wasm/opus/weights'),
     },
     sign: { type: 'string' },
+    cache: { type: 'string', default: join(root, 'build/page-cache') },
     partial: { type: 'boolean', default: false },
   },
 })
@@ -60,6 +61,15 @@ function addInput(path, name, what) {
   if (existsSync(path)) return addHashed(name, readFileSync(path))
   if (!options.partial) throw new Error(`${what} is not there: ${path} (make page builds it; --partial goes without)`)
   console.warn(`page: without ${what}`)
+  return null
+}
+
+/** Opus's own format is a row of named arrays: the networks' files are one behind the other. */
+function addWeights(dir) {
+  const names = existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.weights')).sort() : []
+  if (names.length > 0) return addHashed('voice.weights', Buffer.concat(names.map(name => readFileSync(join(dir, name)))))
+  if (!options.partial) throw new Error(`no *.weights in ${dir} (packaging/deps.sh --web makes them; --partial goes without)`)
+  console.warn('page: without the neural part of the voice')
   return null
 }
 
@@ -149,25 +159,46 @@ function indexHtml(template, made) {
   return template.replace('</head>', () => lines.join('\n') + '\n</head>')
 }
 
-/** .br and .gz, where they are smaller. Their bytes hold no name and no date. */
-function compressed(name, bytes) {
-  if (/\.(png|woff2|br|gz|sig)$/.test(name)) return []
-  const br = brotliCompressSync(bytes, {
+const brotli = promisify(brotliCompress), zip = promisify(gzip)
+
+const compressors = {
+  '.br': bytes => brotli(bytes, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24,
       [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
     },
-  })
-  const gz = gzipSync(bytes, { level: 9 })
-  gz[9] = 255 // the operating system's number
-  return [['.br', br], ['.gz', gz]].filter(([, packed]) => packed.length < bytes.length)
+  }),
+  '.gz': async bytes => {
+    const packed = await zip(bytes, { level: 9 })
+    packed[9] = 255 // the operating system's number
+    return packed
+  },
+}
+
+/** A megabyte takes seconds, and seldom changes. */
+async function compressOnce(bytes, ending) {
+  const { brotli: b, zlib: z } = process.versions
+  const kept = join(options.cache, digest('sha256', bytes, 'hex') + `-${b}-${z}${ending}`)
+  if (existsSync(kept)) return readFileSync(kept)
+  const packed = await compressors[ending](bytes)
+  mkdirSync(options.cache, { recursive: true })
+  writeFileSync(kept + `.${process.pid}`, packed)
+  renameSync(kept + `.${process.pid}`, kept)
+  return packed
+}
+
+/** .br and .gz, where they are smaller. Their bytes hold no name and no date. */
+async function compressed(name, bytes) {
+  if (/\.(png|woff2)$/.test(name)) return []
+  const all = await Promise.all(Object.keys(compressors)
+    .map(async ending => [ending, await compressOnce(bytes, ending)]))
+  return all.filter(([, packed]) => packed.length < bytes.length)
 }
 
 // ---- all of it -----------------------------------------------------------------------------------
 
 const wasm = addInput(options.wasm, 'sotto.wasm', 'the telephone')
-const weights = existsSync(options.weights) ? addInput(options.weights, 'weights.bin', 'the weights') : null
-if (!weights) console.warn('page: without the neural part of the voice')
+const weights = addWeights(options.weights)
 
 const worklets = {}
 for (const name of readdirSync(join(here, 'src'), { recursive: true }).filter(n => n.endsWith('.worklet.ts')).sort()) {
@@ -198,15 +229,21 @@ const release = Buffer.from(JSON.stringify({ name: 'sotto page', version, files:
 files.set('release.json', release)
 if (options.sign) files.set('release.json.sig', sign(release, readFileSync(options.sign, 'utf8')))
 
-rmSync(out, { recursive: true, force: true })
-mkdirSync(out, { recursive: true })
-let wire = 0
-for (const [name, bytes] of files) {
-  writeFileSync(join(out, name), bytes)
-  const packed = compressed(name, bytes)
-  for (const [ending, smaller] of packed) writeFileSync(join(out, name + ending), smaller)
-  if (precached.some(file => file.url === '/' + name || (file.url === '/' && name === 'index.html')))
-    wire += Math.min(bytes.length, ...packed.map(([, smaller]) => smaller.length))
-}
-console.log(`page: ${relative(process.cwd(), out)}: ${files.size} files, ${Math.round(wire / 1024)} KB over the wire` +
+// All at once, so that a relay that reads it meanwhile sees the old or the new.
+const fresh = out + '.new', old = out + '.old'
+for (const dir of [fresh, old]) rmSync(dir, { recursive: true, force: true })
+mkdirSync(fresh, { recursive: true })
+const onTheWire = await Promise.all([...files].map(async ([name, bytes]) => {
+  writeFileSync(join(fresh, name), bytes)
+  const packed = await compressed(name, bytes)
+  for (const [ending, smaller] of packed) writeFileSync(join(fresh, name + ending), smaller)
+  return [name, Math.min(bytes.length, ...packed.map(([, smaller]) => smaller.length))]
+}))
+if (existsSync(out)) renameSync(out, old)
+renameSync(fresh, out)
+rmSync(old, { recursive: true, force: true })
+
+const needed = new Set([...precached.map(file => file.url === '/' ? 'index.html' : file.url.slice(1)), 'sw.js'])
+const wire = onTheWire.reduce((sum, [name, bytes]) => needed.has(name) ? sum + bytes : sum, 0)
+console.log(`page: ${relative(process.cwd(), out) || '.'}: ${files.size} files, ${Math.round(wire / 1024)} KB over the wire` +
   ` without the weights, hash ${digest('sha256', release, 'hex')}`)
