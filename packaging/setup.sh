@@ -6,6 +6,7 @@
 #   tsan      gcc, ThreadSanitizer
 #   clang     clang, optimized
 #   fuzz      clang, libFuzzer
+#   wasm      clang, WebAssembly: the core, the book and the page's module
 #
 # A name may follow: asan-session is one more directory configured like asan.
 set -euo pipefail
@@ -14,7 +15,8 @@ shift
 cd "$(dirname "$0")/.."
 [ ! -e "build/$variant/build.ninja" ] || exit 0
 
-options=(-Dpkg_config_path="$(realpath -m "${SOTTO_DEPS:-build/deps}")/pkgconfig")
+deps=$(realpath -m "${SOTTO_DEPS:-build/deps}")
+options=(-Dpkg_config_path="$deps/pkgconfig")
 [ -z "${SYSTEM_DEPS:-}" ] || options=(-Dstatic_deps=false)
 kind=${variant%%-*}
 case $kind in
@@ -25,6 +27,19 @@ clang) export CC=clang ;;
 fuzz)
     export CC=clang
     options+=(-Dfuzz=true)
+    ;;
+wasm)
+    # Built by packaging/deps.sh also where the program takes the system's libraries.
+    mkdir -p build
+    cat >"build/$variant.ini" <<INI
+[binaries]
+exe_wrapper = ['node', '--no-warnings', '$PWD/tests/wasm/run.mjs']
+[built-in options]
+c_link_args = ['-fuse-ld=$PWD/packaging/wasm-ld.sh', '-lwasi-emulated-getpid']
+INI
+    options=(--cross-file packaging/wasm.ini --cross-file "build/$variant.ini"
+        -Dpkg_config_path="$deps/wasm/pkgconfig"
+        -Dweights_dir="$deps/wasm/opus/weights")
     ;;
 *)
     echo "setup: there is no variant '$variant'" >&2
