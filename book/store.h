@@ -38,6 +38,7 @@ struct store_profile {
     bool registered; // the relay has confirmed the line
     struct sotto_relay_address home;
     uint8_t invite[SOTTO_INVITE_BYTES]; // until registered
+    bool kit;                           // a recovery kit was made (by the page)
 };
 
 void store_close(struct store *s); // wipes; NULL is allowed

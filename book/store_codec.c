@@ -151,6 +151,7 @@ int codec_profile_encode(const struct store_profile *p, uint8_t out[CODEC_PROFIL
     write_bool(&w, p->registered);
     write_relay(&w, &p->home);
     wire_write_bytes(&w, p->invite, sizeof p->invite);
+    write_bool(&w, p->kit); // a profile from before it was there has a zero here
     return finish(&w);
 }
 
@@ -165,6 +166,7 @@ int codec_profile_decode(struct store_profile *out, const uint8_t *data, size_t 
     p.registered = read_bool(&r);
     read_relay(&r, &p.home);
     wire_read_bytes(&r, p.invite, sizeof p.invite);
+    p.kit = read_bool(&r);
     int error = done(&r);
     if (error == SOTTO_OK) {
         *out = p;
