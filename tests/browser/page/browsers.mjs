@@ -7,12 +7,15 @@ import { listenIn } from './ears.mjs';
 
 export const MESON_SKIP = 77;
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const TIMEOUT_MS = 15000; // until something is on the screen
 const ARGS = [
   '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ];
 // What a browser writes on its console when the network is away: its own words, not the page's.
 const NETWORK = /net::ERR_|WebSocket connection to|Failed to load resource|Failed to establish a connection/;
+// Chromium does not know this word of the policy, which the standard (WebTransport, section 5) demands.
+const UNKNOWN_WORD = /invalid source: ''unsafe-webtransport-hashes''/;
 
 const path = PATHS.find(existsSync);
 let chromium;
@@ -36,6 +39,7 @@ class Watch {
   }
 
   message(kind, text) {
+    if (kind === 'console' && UNKNOWN_WORD.test(text)) return;
     if (kind === 'console' && this.networkMayFail && NETWORK.test(text)) return;
     this.errors.push(`${kind}: ${text}`);
   }
@@ -71,6 +75,7 @@ export class Browsers {
   async context({ wav, permission = true, networkMayFail = this.networkMayFail, ...options }) {
     const browser = await this.browser(wav);
     const context = await browser.newContext({ locale: 'en-GB', ...options });
+    context.setDefaultTimeout(TIMEOUT_MS);
     context.watch = new Watch();
     context.watch.networkMayFail = networkMayFail;
     if (permission) await context.grantPermissions(['microphone']);

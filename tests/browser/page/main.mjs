@@ -23,6 +23,7 @@ const groups = await Promise.all([
   import('./tabs.test.mjs').then((m) => m.tabTests),
   import('./trouble.test.mjs').then((m) => m.troubleTests),
   import('./network.test.mjs').then((m) => m.networkTests),
+  import('./story.test.mjs').then((m) => m.storyTests),
 ]);
 const scene = new Scene();
 before(() => scene.open());

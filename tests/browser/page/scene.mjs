@@ -41,7 +41,7 @@ export class Scene {
         this.errors = await this.browsers.closeContexts();
         await this.stage.stopPrograms();
       }
-      assert.deepEqual(this.errors, [], 'nothing went wrong that nobody looked at');
+      assert.equal(this.errors.join('\n'), '', 'nothing went wrong that nobody looked at');
     });
   }
 

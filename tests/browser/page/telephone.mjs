@@ -3,7 +3,7 @@
 import assert from 'node:assert';
 
 import { speech, until } from './stage.mjs';
-import { t } from './text.mjs';
+import { begins, t } from './text.mjs';
 
 const SLOW = 30000; // keys are made, on a machine that does other things
 
@@ -64,6 +64,11 @@ export class Telephone {
     await this.page.getByText(t(key, params, true)).first().waitFor({ state: 'hidden', timeout });
   }
 
+  // One of several; what it means may follow its name.
+  async choose(key, params) {
+    await this.page.getByRole('radio', { name: begins(key, params) }).check({ force: true });
+  }
+
   // ---- opening
 
   // A link as somebody tapped it; one of the own relay goes to where this page is opened.
@@ -75,6 +80,11 @@ export class Telephone {
   async begin(contacts = [], { passphrase } = {}) {
     const setup = contacts.map(([label, link]) => `&contact=${encodeURIComponent(label)}~${encodeURIComponent(link)}`);
     await this.open(`${await this.scene.stage.invite()}&name=${encodeURIComponent(this.name)}${setup.join('')}`);
+    await this.setUp(passphrase);
+  }
+
+  // From the first screen of an invitation to a line that can be called.
+  async setUp(passphrase) {
     await this.seesHeading('firstrun.title');
     await this.press('continue');
     await this.protect(passphrase);
@@ -85,7 +95,7 @@ export class Telephone {
 
   async protect(passphrase) {
     const choice = passphrase ? 'protect.passphrase' : 'protect.none';
-    await this.page.getByRole('radio', { name: t(choice, {}, true) }).check({ force: true });
+    await this.choose(choice);
     if (!passphrase) return;
     await this.field('passphrase.new').fill(passphrase);
     await this.field('passphrase.again').fill(passphrase);
@@ -159,15 +169,15 @@ export class Telephone {
 
   // A line of a list: its title is followed by an explanation.
   async row(key, params) {
-    await this.page.getByRole('button', { name: new RegExp(t(key, params).source.replace(/\\s\*\$$/, '')) }).click();
+    await this.page.getByRole('button', { name: begins(key, params) }).click();
   }
 
   async newNumber(label, { until: end, calls } = {}) {
     await this.go('numbers');
     await this.press('number.new');
     await this.field('number.for').fill(label);
-    if (end) await this.page.getByRole('radio', { name: t(end) }).check({ force: true });
-    if (calls) await this.page.getByRole('radio', { name: t('calls.n', { n: calls }) }).check({ force: true });
+    if (end) await this.choose(end);
+    if (calls) await this.choose('calls.n', { n: calls });
     await this.press('number.make');
     const link = await this.shownLink();
     await this.press('done');
@@ -204,7 +214,7 @@ export class Telephone {
     await this.press('contact.add');
     await this.row('exchange.title');
     const side = code ? 'exchange.enter' : 'exchange.make';
-    await this.page.getByRole('radio', { name: t(side, {}, true) }).check({ force: true });
+    await this.choose(side);
     if (code) await this.field('exchange.code').fill(code);
     await this.field('exchange.who').fill(label);
     await this.press('continue');

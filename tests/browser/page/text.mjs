@@ -16,6 +16,14 @@ const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 // A pattern for the whole text, or (part) for a text that holds it. Whatever is not named in params may
 // be anything; names stand between marks that keep the direction of writing.
 export function t(key, params = {}, part = false) {
+  const pattern = source(key, params);
+  return new RegExp(part ? pattern : `^\\s*${pattern}\\s*$`);
+}
+
+// A text that begins so.
+export const begins = (key, params = {}) => new RegExp(`^\\s*${source(key, params)}`);
+
+function source(key, params) {
   const message = en[key];
   if (message === undefined) throw new Error(`the page has no text '${key}'`);
   const forms = typeof message === 'string' ? [message] : Object.values(message);
@@ -24,6 +32,5 @@ export function t(key, params = {}, part = false) {
     if (!name) return escape(piece).replace(/\s+/g, '\\s+');
     return `\\u2068?${params[name] === undefined ? '.*' : escape(String(params[name]))}\\u2069?`;
   }).join(''));
-  const pattern = `(?:${patterns.join('|')})`;
-  return new RegExp(part ? pattern : `^\\s*${pattern}\\s*$`);
+  return `(?:${patterns.join('|')})`;
 }
