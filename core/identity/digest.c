@@ -22,6 +22,11 @@ int digest_sha256(const void *data, size_t len, uint8_t out[DIGEST_SHA256_BYTES]
     return digest(EVP_sha256(), data, len, out);
 }
 
+int digest_sha384(const void *data, size_t len, uint8_t out[DIGEST_SHA384_BYTES])
+{
+    return digest(EVP_sha384(), data, len, out);
+}
+
 int digest_sha512(const void *data, size_t len, uint8_t out[DIGEST_SHA512_BYTES])
 {
     return digest(EVP_sha512(), data, len, out);

@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 #define DIGEST_SHA256_BYTES 32
+#define DIGEST_SHA384_BYTES 48
 #define DIGEST_SHA512_BYTES 64
 
 // FIPS 180-4.
 int digest_sha256(const void *data, size_t len, uint8_t out[DIGEST_SHA256_BYTES]);
+int digest_sha384(const void *data, size_t len, uint8_t out[DIGEST_SHA384_BYTES]);
 int digest_sha512(const void *data, size_t len, uint8_t out[DIGEST_SHA512_BYTES]);
 
 // For identifiers given out by functions that have no way to say that one is missing: aborts.

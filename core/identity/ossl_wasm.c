@@ -28,8 +28,8 @@ static int random_status(void)
 static const RAND_METHOD method = {
     .bytes = random_bytes, .pseudorand = random_bytes, .status = random_status};
 
-// The name only makes the linker take this file out of its archive (meson.build).
-__attribute__((constructor)) void ossl_wasm_randomness(void);
+// Nothing calls it, so meson.build asks the linker for its name, and "used" keeps it.
+__attribute__((constructor, used)) void ossl_wasm_randomness(void);
 
 void ossl_wasm_randomness(void)
 {
