@@ -19,6 +19,17 @@ int phone_new(struct phone **out, const struct slots_host *host)
     return SOTTO_OK;
 }
 
+void phone_drop_json(char **text)
+{
+    json_free_t json_free;
+    json_get_alloc_funcs(NULL, &json_free);
+    if (*text != NULL) {
+        sotto_wipe(*text, strlen(*text));
+        json_free(*text);
+        *text = NULL;
+    }
+}
+
 void phone_drop_text(char **text)
 {
     if (*text != NULL) {
@@ -39,8 +50,8 @@ void phone_free(struct phone *p)
     for (size_t i = 0; i < p->event_count; i++) {
         json_decref(p->events[(p->event_first + i) % PHONE_EVENTS_MAX]);
     }
-    phone_drop_text(&p->answer);
-    phone_drop_text(&p->event_text);
+    phone_drop_json(&p->answer);
+    phone_drop_json(&p->event_text);
     sotto_wipe(p, sizeof *p);
     free(p);
 }
@@ -288,7 +299,7 @@ bool phone_mic_open(const struct phone *p)
 
 const char *phone_event(struct phone *p)
 {
-    phone_drop_text(&p->event_text);
+    phone_drop_json(&p->event_text);
     json_t *event = phone_next_event(p);
     if (event != NULL) {
         p->event_text = json_dumps(event, JSON_COMPACT);

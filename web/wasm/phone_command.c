@@ -90,7 +90,7 @@ const char *phone_command(struct phone *p, const char *text, size_t len, struct 
 {
     p->now = now;
     p->detail[0] = '\0';
-    phone_drop_text(&p->answer);
+    phone_drop_json(&p->answer);
     json_t *result = NULL;
     int error = run(p, text, len, &result);
     if (error == SOTTO_OK && result == NULL) {

@@ -106,6 +106,7 @@ void phone_register(struct phone *p);
 void phone_publish(struct phone *p);
 bool phone_calling(const struct phone *p); // any call that is not over
 void phone_drop_text(char **text);         // wiped and freed; NULL inside is allowed
+void phone_drop_json(char **text);         // the same for what jansson has made
 
 // ---- phone_args.c: SOTTO_EINVAL, and p->detail names the argument -------------------------------
 
