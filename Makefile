@@ -13,7 +13,7 @@ export SOTTO_DEPS SYSTEM_DEPS
 DEPS = packaging/deps.sh $(if $(SYSTEM_DEPS),--system)
 SETUP = packaging/setup.sh
 # What people run; tests and benchmarks are built when they are wanted.
-PROGRAMS = cli/sotto relay/daemon/sottod bench/likeness/likeness
+PROGRAMS = cli/sotto relay/daemon/sottod relay/push/sottod-push bench/likeness/likeness
 SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 
 .DEFAULT_GOAL := all

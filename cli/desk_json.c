@@ -64,6 +64,9 @@ static void state_json(const struct desk *d, const struct sotto_event *ev)
     sotto_device_call_info(runner_device(d->runner), ev->call, &info);
     json_t *o = json_pack("{s:I,s:s,s:s,s:b}", "call", (json_int_t)ev->call, "state",
                           state_name(ev->state), "label", ev->label, "incoming", info.incoming);
+    if (info.waking) {
+        json_object_set_new(o, "waking", json_true());
+    }
     if (ev->state == SOTTO_CALL_ENDED || ev->state == SOTTO_CALL_ENDING) {
         json_object_set_new(o, "end", json_string(end_name(ev->end)));
         json_object_set_new(o, "text", json_string(sotto_end_text(ev->end)));

@@ -127,6 +127,11 @@ static void tell_state(struct desk *d, const struct sotto_event *ev)
     struct sotto_call_info info = {0};
     sotto_device_call_info(runner_device(d->runner), ev->call, &info);
     switch (ev->state) {
+    case SOTTO_CALL_DIALLING:
+        if (info.waking) {
+            desk_progress(d, MARK_INFO, "\"%s\" is away: waking their device", ev->label);
+        }
+        break;
     case SOTTO_CALL_RINGING:
         if (!info.incoming) {
             desk_progress(d, MARK_INFO, "It is ringing at \"%s\"", ev->label);

@@ -108,7 +108,7 @@ static void draw_meter(const struct screen *s, int y, int x, const char *name, u
 static const char *state_text(const struct sotto_call_info *info)
 {
     if (info->state == SOTTO_CALL_DIALLING) {
-        return "connecting";
+        return info->waking ? "waking their device" : "connecting";
     }
     if (info->state == SOTTO_CALL_RINGING) {
         return "ringing";

@@ -25,7 +25,9 @@ enum kind {
     PLAIN,
     LEVEL,
     FORMAT,
-    FLAG
+    FLAG,
+    CONTACT,
+    SERVICES
 };
 
 struct key {
@@ -68,6 +70,10 @@ static const struct key keys[] = {
     COUNT("limits", "cells_per_circuit_per_second", limits.cells_per_circuit_per_second, 60, 1000),
     COUNT("limits", "numbers_per_line", limits.numbers_per_line, 1, 100000),
     COUNT("limits", "database_mb", database_mb, 1, 1000000),
+    TEXT("push", "enabled", FLAG, push_enabled),
+    TEXT("push", "contact", CONTACT, push_contact),
+    TEXT("push", "services", SERVICES, push_services),
+    TEXT("push", "ca", PATH, push_ca),
     TEXT("log", "level", LEVEL, level),
     TEXT("log", "format", FORMAT, log_json),
     TEXT("log", "addresses", FLAG, debug_addresses),
@@ -100,14 +106,22 @@ static void default_data(struct sottod_config *c)
         snprintf(c->data, sizeof c->data, "%s/.local/state/sottod", home != NULL ? home : "");
 }
 
+// Those of Chrome, Firefox, Safari and Edge.
+static const char *const push_services[] = {"fcm.googleapis.com",
+                                            "updates.push.services.mozilla.com", "*.push.apple.com",
+                                            "*.notify.windows.com"};
+
 void config_default(struct sottod_config *c)
 {
     *c = (struct sottod_config){.bind = "::",
                                 .connections = 10000,
                                 .connections_per_address = 64,
                                 .database_mb = 1024,
+                                .push_enabled = true,
                                 .level = LOG_LEVEL_INFO,
                                 .sandbox = true};
+    for (size_t i = 0; i < sizeof push_services / sizeof push_services[0]; i++)
+        (void)push_services_add(&c->push_services, push_services[i]);
     default_data(c);
 }
 
@@ -274,6 +288,36 @@ static int set_flag(struct sottod_config *c, const struct key *key, const char *
     return 0;
 }
 
+static int set_contact(struct sottod_config *c, const struct key *key, const char *value,
+                       char *error, size_t cap)
+{
+    bool good = strncmp(value, "mailto:", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    for (const char *at = value; *at != '\0'; at++)
+        good = good && *at > ' ' && *at <= '~' && *at != '"' && *at != '\\';
+    if (!good)
+        return bad(error, cap, key, value, "mailto: or https:// and where to reach you");
+    return set_text(c, key, value, error, cap);
+}
+
+static int set_services(struct sottod_config *c, const struct key *key, const char *value,
+                        char *error, size_t cap)
+{
+    char copy[CONFIG_LINE_MAX + 1];
+    char *rest = copy;
+    const char *one;
+    snprintf(copy, sizeof copy, "%s", value);
+    c->push_services = (struct push_services){.count = 0};
+    while ((one = strsep(&rest, ", \t")) != NULL)
+        if (one[0] != '\0' && !push_services_add(&c->push_services, one))
+            return bad(error, cap, key, one, "at most eight host names, or *.domain");
+    return 0;
+}
+
+bool config_pushes(const struct sottod_config *c)
+{
+    return c->push_enabled && c->push_contact[0] != '\0';
+}
+
 static int set_value(struct sottod_config *c, const struct key *key, const char *value, char *error,
                      size_t cap)
 {
@@ -309,6 +353,10 @@ static int set_value(struct sottod_config *c, const struct key *key, const char 
         return set_flag(c, key, value, "json", "human", error, cap);
     case FLAG:
         return set_flag(c, key, value, "yes", "no", error, cap);
+    case CONTACT:
+        return set_contact(c, key, value, error, cap);
+    case SERVICES:
+        return set_services(c, key, value, error, cap);
     }
     return SOTTO_EINVAL;
 }
@@ -330,7 +378,9 @@ static int unknown_key(const char *section, const char *name, char *error, size_
             elsewhere = key;
     }
     if (!section_known)
-        snprintf(error, cap, "there is no section [%.60s]: there are [relay], [limits], [log]",
+        snprintf(error, cap,
+                 "there is no section [%.60s]: there are [relay], [limits], [push], "
+                 "[log]",
                  section);
     else if (elsewhere != NULL)
         snprintf(error, cap, "the key \"%s\" belongs to section [%s]", name, elsewhere->section);
@@ -400,7 +450,7 @@ static int on_pair(void *user, const char *section, const char *name, const char
     char error[CONFIG_ERROR_MAX / 2];
     const struct key *key = find_key(section, name);
     if (section[0] == '\0') {
-        complain(r, "a key must stand below a section: [relay], [limits] or [log]");
+        complain(r, "a key must stand below a section: [relay], [limits], [push] or [log]");
     } else if (key != NULL && r->seen[key - keys]) {
         snprintf(error, sizeof error, "\"%s\" is set a second time", name);
         complain(r, error);

@@ -8,6 +8,7 @@
 
 #include "daemon/log.h"
 #include "engine/engine.h"
+#include "push/endpoint.h"
 
 #define CONFIG_PATH_MAX    512
 #define CONFIG_LINE_MAX    190 // inih's own limit is 200
@@ -39,6 +40,11 @@ struct sottod_config {
     uint32_t connections_per_address;
     uint32_t database_mb;
     struct relay_limits limits; // 0: the engine's default
+    // [push]
+    bool push_enabled;
+    char push_contact[PUSH_CONTACT_MAX_BYTES + 1]; // "": no pushes
+    struct push_services push_services;
+    char push_ca[CONFIG_PATH_MAX]; // "": the system's
     // [log]
     enum log_level level;
     bool log_json;
@@ -65,6 +71,8 @@ bool config_find(char out[CONFIG_PATH_MAX]);
 int config_origins(const struct sottod_config *c, uint16_t port, struct relay_config *out);
 // Whether that host is this machine itself.
 bool config_is_loopback(const char *name);
+// Whether devices are woken: allowed, and there is somebody whom push services can ask.
+bool config_pushes(const struct sottod_config *c);
 // A path in the data directory. SOTTO_ESPACE.
 int config_path(const struct sottod_config *c, const char *file, char out[CONFIG_PATH_MAX]);
 

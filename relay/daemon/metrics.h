@@ -5,6 +5,7 @@
 
 #include <net.h>
 
+#include "daemon/push.h"
 #include "engine/engine.h"
 #include "store/sqlite.h"
 
@@ -14,6 +15,7 @@ struct metrics {
     struct relay_stats engine;
     struct net_server_stats net;
     struct relay_sqlite_stats store;
+    struct push_stats push;
     uint64_t uptime_s;
     uint64_t certificate_left_s;
     uint64_t resident_bytes;

@@ -16,6 +16,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/process.h"
+#include "daemon/push.h"
 #include "daemon/relay_json.h"
 #include "daemon/site.h"
 #include "daemon/writer.h"
@@ -33,6 +34,7 @@ struct server {
     int lock;
     struct relay_sqlite *store; // to read
     struct writer *writer;
+    struct push *push; // NULL: nobody is woken
     struct relay_engine *engine;
     struct net_server *net;
     struct control *control;
@@ -136,6 +138,7 @@ static bool answer_relay_json(struct server *s, const struct net_http_request *r
                                  .port = net_server_port(s->net),
                                  .certificate = &s->certificate,
                                  .site = &s->site,
+                                 .vapid = s->push != NULL ? push_public(s->push) : NULL,
                                  .plain = r->plain};
     return config_origins(s->config, j.port, &origins) == 0 && relay_json_write(&j, text) == 0 &&
            site_answer_json(&s->site, r, text, out);
@@ -268,6 +271,7 @@ static void collect(struct metrics *m, void *user)
     int64_t left = s->certificate.not_after_unix_s - now().unix_s;
     m->certificate_left_s = left > 0 ? (uint64_t)left : 0;
     m->uptime_s = (uv_hrtime() - s->started_ns) / SOTTO_NS_PER_S;
+    push_get_stats(s->push, &m->push);
     metrics_process(m);
 }
 
@@ -287,7 +291,9 @@ static bool needs_restart(const struct sottod_config *a, const struct sottod_con
            strcmp(a->key, b->key) != 0 || a->plain != b->plain ||
            a->connections != b->connections || a->database_mb != b->database_mb ||
            a->connections_per_address != b->connections_per_address ||
-           a->plain_port != b->plain_port;
+           a->plain_port != b->plain_port || config_pushes(a) != config_pushes(b) ||
+           strcmp(a->push_contact, b->push_contact) != 0 || strcmp(a->push_ca, b->push_ca) != 0 ||
+           memcmp(&a->push_services, &b->push_services, sizeof a->push_services) != 0;
 }
 
 // Nothing is kept of a page that cannot be read as a whole. SOTTO_EIO, SOTTO_ELIMIT, SOTTO_ENOMEM.
@@ -375,6 +381,8 @@ static void close_all(struct server *s)
     s->net = NULL;
     control_free(s->control);
     s->control = NULL;
+    push_free(s->push);
+    s->push = NULL;
     close_handle(&s->engine_timer);
     close_handle(&s->leave_timer);
     close_handle(&s->maintenance);
@@ -503,6 +511,32 @@ static int listen_on(struct server *s)
     return rc;
 }
 
+static void wake(const struct relay_store_push *pushes, size_t count, void *user)
+{
+    push_send(((struct server *)user)->push, pushes, count);
+}
+
+static bool push_allowed(const char *endpoint, void *user)
+{
+    const struct server *s = user;
+    return push_endpoint_parse(&s->config->push_services, endpoint, NULL);
+}
+
+static void on_push_gone(const uint8_t line_id[LINK_LINE_ID_BYTES], const char *endpoint,
+                         void *user)
+{
+    writer_forget_push(((struct server *)user)->writer, line_id, endpoint);
+}
+
+// Calls go on without it.
+static void start_push(struct server *s)
+{
+    if (!config_pushes(s->config))
+        return;
+    if (push_new(&s->push, &s->loop, s->config, on_push_gone, s, s->error, sizeof s->error) != 0)
+        log_error("nobody can be woken when somebody calls: %s", s->error);
+}
+
 static int make_engine(struct server *s)
 {
     struct relay_config cfg = {.limits = s->config->limits,
@@ -510,6 +544,8 @@ static int make_engine(struct server *s)
                                .output = {.message = send_message,
                                           .datagram = send_datagram,
                                           .close = close_conn,
+                                          .wake = s->push != NULL ? wake : NULL,
+                                          .push_allowed = push_allowed,
                                           .user = s}};
     int rc = config_origins(s->config, net_server_port(s->net), &cfg);
     if (rc == 0)
@@ -621,8 +657,10 @@ static int start(struct server *s)
         rc = load_page(s);
     if (rc == 0)
         rc = listen_on(s);
-    if (rc == 0)
+    if (rc == 0) {
+        start_push(s);
         rc = make_engine(s);
+    }
     if (rc == 0)
         rc = write_address(s);
     if (rc != 0)
@@ -665,6 +703,7 @@ int server_run(struct options *o)
     if (rc != 0) {
         log_error("%s", s->error[0] != '\0' ? s->error : sotto_strerror(rc));
         net_server_free(s->net);
+        push_free(s->push);
     }
     uv_run(&s->loop, UV_RUN_DEFAULT);
     if (rc == 0 && s->net != NULL) // stopped a second time, in a hurry

@@ -99,6 +99,11 @@ static void test_every_key(void **state)
                 "cells_per_circuit_per_second = 111\n"
                 "numbers_per_line = 12\n"
                 "database_mb = 13\n"
+                "[push]\n"
+                "enabled = no\n"
+                "contact = mailto:admin@relay.example\n"
+                "services = Push.example, *.more.example\n"
+                "ca = /etc/ca.pem\n"
                 "[log]\n"
                 "level = debug\n"
                 "format = json\n"
@@ -129,13 +134,32 @@ static void test_every_key(void **state)
     assert_int_equal(c.limits.cells_per_circuit_per_second, 111);
     assert_int_equal(c.limits.numbers_per_line, 12);
     assert_int_equal(c.database_mb, 13);
+    assert_false(c.push_enabled);
+    assert_false(config_pushes(&c));
+    assert_string_equal(c.push_contact, "mailto:admin@relay.example");
+    assert_int_equal(c.push_services.count, 2);
+    assert_string_equal(c.push_services.hosts[0], "push.example");
+    assert_string_equal(c.push_services.hosts[1], "*.more.example");
+    assert_string_equal(c.push_ca, "/etc/ca.pem");
     assert_int_equal(c.level, LOG_LEVEL_DEBUG);
     assert_true(c.log_json);
     assert_true(c.debug_addresses);
     size_t keys = 0;
     while (config_key_name(keys) != NULL)
         keys++;
-    assert_int_equal(keys, 22); // all of them stand above
+    assert_int_equal(keys, 26); // all of them stand above
+}
+
+// Nobody is woken before the operator says whom push services may ask.
+static void test_pushes_need_a_contact(void **state)
+{
+    (void)state;
+    struct sottod_config c;
+    config_default(&c);
+    assert_false(config_pushes(&c));
+    assert_int_equal(c.push_services.count, 4);
+    expect_good("[push]\ncontact = mailto:a@b.example\n", &c);
+    assert_true(config_pushes(&c));
 }
 
 static void test_mistakes_are_named(void **state)
@@ -165,6 +189,11 @@ static void test_mistakes_are_named(void **state)
     expect_bad("[relay]\ncertificate = /a\n", "\"certificate\" and \"key\" belong together");
     expect_bad("[limits]\nconnections = 0\n", "want a whole number from 1 to");
     expect_bad("[limits]\nconnections = 99999999999999999999\n", "want a whole number from 1 to");
+    expect_bad("[push]\nenabled = 1\n", "want yes or no");
+    expect_bad("[push]\ncontact = admin@relay.example\n", "want mailto:");
+    expect_bad("[push]\ncontact = mailto:a\"b@c.example\n", "want mailto:");
+    expect_bad("[push]\nservices = https://push.example\n", "want at most eight host names");
+    expect_bad("[push]\nservices = a b c d e f g h i\n", "want at most eight host names");
     expect_bad("[log]\nlevel = loud\n", "want error, warning, info or debug");
     expect_bad("[log]\nformat = xml\n", "want json or human");
     expect_bad("[log]\naddresses = 1\n", "want yes or no");
@@ -376,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_page_and_plain),
         cmocka_unit_test(test_everything_has_a_default),
         cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_pushes_need_a_contact),
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_absent_file),

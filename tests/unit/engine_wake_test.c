@@ -259,6 +259,7 @@ static void test_a_number_has_its_budget(void **state)
     dial(102, 2, LINK_WAKING); // another's is untouched
     assert_int_equal(rig.wakes, RELAY_WAKES_PER_NUMBER + 1);
     rig_pass(&rig, RELAY_WAKES_PER_NUMBER_NS);
+    rig_drain(caller);
     dial(104, 1, LINK_WAKING);
 }
 
