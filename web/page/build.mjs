@@ -57,10 +57,29 @@ function addHashed(name, bytes) {
   return { url: '/' + hashed, integrity: integrity(bytes) }
 }
 
-function addInput(path, name, what) {
-  if (existsSync(path)) return addHashed(name, readFileSync(path))
-  if (!options.partial) throw new Error(`${what} is not there: ${path} (make page builds it; --partial goes without)`)
-  console.warn(`page: without ${what}`)
+/** The module without its custom sections: names and what debuggers want, a tenth of it compressed. */
+function stripped(wasm) {
+  if (wasm.length < 8 || wasm.readUInt32LE(0) !== 0x6d736100) throw new Error('the telephone is no WebAssembly')
+  const kept = [wasm.subarray(0, 8)]
+  for (let at = 8; at < wasm.length;) {
+    const id = wasm[at], start = at++
+    let size = 0, shift = 0, byte
+    do {
+      byte = wasm[at++]
+      size += (byte & 0x7f) * 2 ** shift
+      shift += 7
+    } while (byte & 0x80)
+    at += size
+    if (at > wasm.length) throw new Error('the telephone is cut off')
+    if (id !== 0) kept.push(wasm.subarray(start, at))
+  }
+  return Buffer.concat(kept)
+}
+
+function addTelephone(path) {
+  if (existsSync(path)) return addHashed('sotto.wasm', stripped(readFileSync(path)))
+  if (!options.partial) throw new Error(`the telephone is not there: ${path} (make page builds it; --partial goes without)`)
+  console.warn('page: without the telephone')
   return null
 }
 
@@ -80,7 +99,7 @@ const version = /^\s*version: '([^']+)'/m.exec(readFileSync(join(root, 'meson.bu
 const common = {
   absWorkingDir: here, bundle: true, format: 'esm', target: ['es2022'], minify: true, write: false,
   charset: 'utf8', legalComments: 'none', jsx: 'automatic', jsxImportSource: 'preact', metafile: true,
-  logLevel: 'warning', loader: { '.svg': 'file', '.woff2': 'file' }, assetNames: '[name]-[hash]',
+  logLevel: 'warning', preserveSymlinks: true, loader: { '.svg': 'file', '.woff2': 'file' }, assetNames: '[name]-[hash]',
 }
 
 /** One file without imports: the worker, a worklet, the service worker. */
@@ -197,7 +216,7 @@ async function compressed(name, bytes) {
 
 // ---- all of it -----------------------------------------------------------------------------------
 
-const wasm = addInput(options.wasm, 'sotto.wasm', 'the telephone')
+const wasm = addTelephone(options.wasm)
 const weights = addWeights(options.weights)
 
 const worklets = {}

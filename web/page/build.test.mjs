@@ -14,7 +14,10 @@ import { verifierKey } from './sign.mjs'
 const here = dirname(fileURLToPath(import.meta.url))
 const temporary = mkdtempSync(join(tmpdir(), 'sotto-build-'))
 const first = join(temporary, 'one'), second = join(temporary, 'a/much/longer/way')
-const wasm = randomBytes(5000) // whatever it is, it is only copied
+// A module of one type section, with bytes in it, and one that a debugger would want.
+const section = (id, bytes) => Buffer.concat([Buffer.from([id, 0x80 | (bytes.length & 0x7f), bytes.length >> 7]), bytes])
+const wanted = Buffer.concat([Buffer.from('\0asm\x01\0\0\0', 'latin1'), section(1, randomBytes(5000))])
+const wasm = Buffer.concat([wanted, section(0, Buffer.from('\x04name' + 'n'.repeat(300), 'latin1'))])
 const { privateKey } = generateKeyPairSync('ed25519')
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
 
@@ -58,7 +61,7 @@ test('another directory, the same bytes', () => {
 
 test('another input, another hash', () => {
   const before = page(first, 'release.json')
-  writeFileSync(join(second, 'sotto.wasm'), Buffer.concat([wasm, Buffer.from('x')]))
+  writeFileSync(join(second, 'sotto.wasm'), Buffer.concat([wasm, section(1, randomBytes(200))]))
   assert.equal(build(second).status, 0)
   assert.ok(!page(second, 'release.json').equals(before))
   assert.ok(!page(second, 'index.html').equals(page(first, 'index.html')), 'a changed part changes the page')
@@ -103,7 +106,7 @@ test('the manifest of the application finds its icons', () => {
 test('scripts fetch with the digest of what they want', () => {
   const worker = names(first).find(name => /^worker-.*\.js$/.test(name))
   const text = page(first, worker).toString()
-  assert.ok(text.includes('sha384-' + sha384(wasm)))
+  assert.ok(text.includes('sha384-' + sha384(wanted)), 'the module without its debugging sections')
   assert.ok(text.includes('sha384-' + sha384(Buffer.from('ab'))), 'the weights, in the order of their names')
   const sw = page(first, 'sw.js').toString()
   assert.ok(sw.includes('sha384-' + sha384(page(first, 'index.html'))))
