@@ -21,16 +21,16 @@ if (!browserPath) {
 }
 
 // Calls test(page, context) and closes everything whatever happens; `kill` ends the server on a hang.
-export async function withPage(test, kill) {
+export async function withPage(test, kill, timeoutMs = TIMEOUT_MS) {
   const pages = createServer((request, response) => {
     response.setHeader('Content-Type', 'text/html');
     response.end('<!doctype html><title>sotto</title>');
   });
   const guard = setTimeout(() => {
-    console.error(`no end after ${TIMEOUT_MS} ms`);
+    console.error(`no end after ${timeoutMs} ms`);
     kill();
     process.exit(1);
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   let browser;
   try {
     await new Promise((done) => pages.listen(0, '127.0.0.1', done));

@@ -63,12 +63,12 @@ function MicHelp() {
 function LanguageCorner() {
   const model = useModel()
   return (
-    <label class="language-corner">
-      <Icon name="globe" size={20} /><span class="unseen">{t('settings.language')}</span>
-      <select value={currentLanguage()} onChange={event => model.setLanguage(event.currentTarget.value as Language)}>
+    <nav class="language-corner" aria-label={t('settings.language')}>
+      <Icon name="globe" size={20} />
+      <select aria-label={t('settings.language')} value={currentLanguage()} onChange={event => model.setLanguage(event.currentTarget.value as Language)}>
         {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
       </select>
-    </label>
+    </nav>
   )
 }
 

@@ -79,7 +79,10 @@ export class Model {
     return () => this.listeners.delete(listener)
   }
 
+  version = 0
+
   changed(): void {
+    this.version++
     for (const listener of this.listeners) listener()
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every screen is made of.
 import { createContext, type ComponentChildren } from 'preact'
-import { useContext, useEffect, useId, useReducer, useRef } from 'preact/hooks'
+import { useContext, useEffect, useId, useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import { t } from '../i18n'
 import { initials } from './format'
 import { Icon, type IconName } from './icons'
@@ -16,7 +16,11 @@ export function useModel(): Model {
   const model = useContext(ModelContext)
   if (!model) throw new Error('no model')
   const [, again] = useReducer((n: number) => n + 1, 0)
-  useEffect(() => model.subscribe(() => again(0)), [model])
+  const drawn = model.version
+  useLayoutEffect(() => {
+    if (model.version !== drawn) again(0) // it changed between the drawing and now
+    return model.subscribe(() => again(0))
+  }, [model])
   return model
 }
 
