@@ -263,11 +263,23 @@ static void on_denied(struct phone *p, int code)
     }
 }
 
+static void on_push(struct phone *p, int code)
+{
+    p->push_request = 0;
+    if (code != LINK_CODE_NONE) {
+        phone_tell(p, json_pack("{s:s,s:s}", "event", "push_failed", "code", link_code_text(code)));
+    }
+}
+
 static void on_result(struct phone *p, const struct sotto_event *ev)
 {
     struct publisher_state before, after;
     if (p->register_request != 0 && ev->request == p->register_request) {
         on_registered(p, ev->code);
+        return;
+    }
+    if (p->push_request != 0 && ev->request == p->push_request) {
+        on_push(p, ev->code);
         return;
     }
     publisher_state(p->publisher, &before);

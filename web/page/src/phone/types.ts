@@ -207,6 +207,7 @@ export type PhoneEvent =
   | { event: 'leaked'; number: PhoneNumber } // a number in other hands was refused
   | { event: 'bound'; number: PhoneNumber } // first use
   | { event: 'publish_failed'; code: string }
+  | { event: 'push_failed'; code: string } // the relay did not take the subscription
   | { event: 'exchange'; stage: 'met' }
   | { event: 'exchange'; stage: 'words'; read_aloud: string; choices: string[] }
   | { event: 'exchange'; stage: 'done'; contact: Contact; number: PhoneNumber }
