@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -34,6 +36,34 @@ def is_alive(pid):
         return False
 
 
+class Names(threading.Thread):
+    """A name server: whatever it is asked, the answer is 127.0.0.1."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 53))
+        self.answers = True
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                query, sender = self.socket.recvfrom(512)
+            except OSError:
+                return
+            if not self.answers:
+                continue
+            end = query.index(b"\0", 12) + 5
+            is_a = query[end - 4:end - 2] == b"\0\1"
+            record = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if is_a else b""
+            self.socket.sendto(query[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_a else b"\0\0") +
+                               b"\0\0\0\0" + query[12:end] + record, sender)
+
+    def close(self):
+        self.socket.close()
+
+
 class Push(Scene):
     relay_wanted = False
 
@@ -43,7 +73,7 @@ class Push(Scene):
         key, certificate = cls.directory / "key.pem", cls.directory / "certificate.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
+                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:push.test", "-keyout", key,
                         "-out", certificate], check=True, capture_output=True)
         cls.certificate = certificate
         cls.service = Program("service", ["node", Path(__file__).with_name("push_service.mjs"), key,
@@ -227,6 +257,8 @@ class Push(Scene):
         self.pushed("/sent/phoenix")
         (worker,) = children(supervisor)
         # Its memory has no key of the relay's certificate, and none of its descriptors is ours.
+        if SLOW == 1:
+            self.assertIn("Seccomp:\t2", Path(f"/proc/{worker}/status").read_text())
         descriptors = os.listdir(f"/proc/{worker}/fd")
         self.assertLess(len(descriptors), 16, descriptors)
         caller.process.terminate()
@@ -236,6 +268,45 @@ class Push(Scene):
         while is_alive(supervisor) or is_alive(worker):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
+
+    def test_names_are_looked_up_in_the_sandbox(self):
+        if not scene.ISOLATED:
+            self.skipTest("needs a file system of its own")
+        names = Names()
+        self.addCleanup(names.close)
+        config = self.here / "resolv.conf"
+        config.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        subprocess.run(["mount", "--bind", config, "/etc/resolv.conf"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/etc/resolv.conf"], check=True)
+        port = self.origin.rpartition(":")[2]
+        self.origin = f"https://push.test:{port}"
+        relay = self.make_relay(f"[push]\ncontact = mailto:admin@relay.example\n"
+                                f"ca = {self.certificate}\nservices = *.push.test:{port} "
+                                f"push.test:{port}\n")
+        ada, bob = self.couple(relay)
+        self.subscribe(relay, "/sent/named")
+        caller = self.call(ada, "bob")
+        self.assertEqual(self.pushed("/sent/named").get("plain"), WAKE_UP)
+        self.assertEqual(self.pushes_to("/sent/named")[0]["vapid"]["claims"]["aud"], self.origin)
+        listener = self.listen(bob)
+        self.until(caller, "active")
+        caller.process.terminate()
+        caller.finish()
+        # A name service that is silent, or lies, delays nothing but the push.
+        names.answers = False
+        self.origin = f"https://silent.push.test:{port}"
+        self.subscribe(relay, "/sent/silent")
+        listener.stop()
+        time.sleep(5.5)
+        caller = self.call(ada, "bob")
+        caller.wait_for("their device being woken", is_event("call", waking=True), 10 * SLOW)
+        listener = self.listen(bob)
+        began = time.monotonic()
+        self.until(caller, "active")
+        self.assertLess(time.monotonic() - began, 3 * SLOW)
+        self.until_stat(relay, "pushes_failed_total", 1)
+        caller.process.terminate()
+        caller.finish()
 
     def test_without_pushes_there_is_no_child(self):
         relay = self.make_relay("")
