@@ -330,6 +330,8 @@ static void device_send(struct device *d, const struct link_message *m)
     assert_int_equal(net_client_send_message(d->client, buf, (size_t)len), 0);
 }
 
+#define ANY ((enum link_type)0)
+
 static struct link_message device_expect(struct device *d, enum link_type type)
 {
     struct link_message m;
@@ -338,7 +340,7 @@ static struct link_message device_expect(struct device *d, enum link_type type)
                  d->down ? net_reason_text(d->reason) : "");
     assert_int_equal(link_decode(&m, d->queue[d->next].bytes, d->queue[d->next].len), 0);
     d->next++;
-    if (m.type != type)
+    if (type != ANY && m.type != type)
         fail_msg("expected message %#x, got %#x code %u", (unsigned)type, (unsigned)m.type, m.code);
     return m;
 }
@@ -671,6 +673,88 @@ static void test_reload(void **state)
     device_free(d);
 }
 
+static int push_answer(struct device *d, const char *endpoint)
+{
+    // The curve's generator.
+    static const uint8_t auth[LINK_AUTH_BYTES] = {0},
+                         point[LINK_P256DH_BYTES] = {0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42,
+                                                     0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40,
+                                                     0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33,
+                                                     0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2,
+                                                     0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f,
+                                                     0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e,
+                                                     0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e,
+                                                     0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51,
+                                                     0xf5};
+    device_send(d, &(struct link_message){.type = LINK_PUSH,
+                                          .request = 9,
+                                          .endpoint = endpoint,
+                                          .endpoint_len = strlen(endpoint),
+                                          .p256dh = point,
+                                          .auth = auth});
+    struct link_message m = device_expect(d, ANY);
+    assert_int_equal(m.request, 9);
+    return m.type == LINK_OK ? 0 : m.code;
+}
+
+static void unpush(struct device *d)
+{
+    device_send(d, &(struct link_message){.type = LINK_UNPUSH, .request = 10});
+    assert_int_equal(device_expect(d, LINK_OK).request, 10);
+}
+
+static void dial_nobody(struct device *d, uint32_t circuit)
+{
+    device_send(d, &(struct link_message){.type = LINK_DIAL, .circuit = circuit, .token = token});
+}
+
+static void test_subscriptions(void **state)
+{
+    (void)state;
+    start_with_line("[push]\ncontact = mailto:admin@relay.example\nservices = localhost:9\n");
+    struct device *d = ringing(true);
+    device_put(d, 0);
+    device_expect(d, LINK_OK);
+    assert_int_equal(push_answer(d, "https://elsewhere.example/x"), LINK_CODE_DENIED);
+    assert_int_equal(push_answer(d, "http://localhost:9/x"), LINK_CODE_DENIED);
+    assert_int_equal(push_answer(d, "https://localhost:9/PUSH-CANARY"), 0);
+    device_free(d);
+    struct device *caller = device_open(&relay, false, invited.relay.pin);
+    dial_nobody(caller, 2);
+    assert_int_equal(device_expect(caller, LINK_WAKING).circuit, 2);
+    d = ringing(false);
+    assert_int_equal(device_expect(caller, LINK_AWAKE).circuit, 2);
+    // It has outlived a crash; and is forgotten when it is to be.
+    kill(relay.pid, SIGKILL);
+    wait_for(relay.pid, PATIENCE_MS);
+    device_free(d);
+    device_free(caller);
+    relay_start(&relay);
+    caller = device_open(&relay, false, invited.relay.pin);
+    dial_nobody(caller, 2);
+    device_expect(caller, LINK_WAKING);
+    d = ringing(false);
+    device_expect(caller, LINK_AWAKE);
+    unpush(d);
+    device_free(d);
+    pause_ms(300);
+    dial_nobody(caller, 4);
+    assert_int_equal(device_expect(caller, LINK_CLOSE).code, LINK_CODE_OFFLINE);
+    device_free(caller);
+    wait_for_log(&relay, "listening");
+    assert_null(strstr(log_text, "PUSH-CANARY"));
+}
+
+static void test_without_pushes_none_is_taken(void **state)
+{
+    (void)state;
+    start_with_line("");
+    struct device *d = ringing(false);
+    assert_int_equal(push_answer(d, "https://fcm.googleapis.com/x"), LINK_CODE_UNAVAILABLE);
+    unpush(d);
+    device_free(d);
+}
+
 static void test_stop_says_goodbye(void **state)
 {
     (void)state;
@@ -853,6 +937,8 @@ int main(void)
         T(test_used_invitation_and_wrong_pin),
         T(test_protocol_error_is_told_and_ends_it),
         T(test_reload),
+        T(test_subscriptions),
+        T(test_without_pushes_none_is_taken),
         T(test_stop_says_goodbye),
         T(test_operator_withdraws_a_line),
         T(test_stats),
