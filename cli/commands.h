@@ -20,5 +20,6 @@ extern const struct command cmd_exchange;
 extern const struct command cmd_echo;
 extern const struct command cmd_devices;
 extern const struct command cmd_setup;
+extern const struct command cmd_verify_page;
 
 #endif

@@ -18,6 +18,12 @@ static void sha2_of_abc(void **state)
     memset(out, 0, sizeof out);
     digest_sha256_or_abort("abc", 3, out);
     assert_memory_equal(out, "\xba\x78\x16\xbf\x8f\x01\xcf\xea", 8);
+    assert_int_equal(digest_sha384("abc", 3, out), 0);
+    assert_memory_equal(out,
+                        "\xcb\x00\x75\x3f\x45\xa3\x5e\x8b\xb5\xa0\x3d\x69\x9a\xc6\x50\x07"
+                        "\x27\x2c\x32\xab\x0e\xde\xd1\x63\x1a\x8b\x60\x5a\x43\xff\x5b\xed"
+                        "\x80\x86\x07\x2b\xa1\xe7\xcc\x23\x58\xba\xec\xa1\x34\xc8\x25\xa7",
+                        48);
     assert_int_equal(digest_sha512("abc", 3, out), 0);
     assert_memory_equal(out,
                         "\xdd\xaf\x35\xa1\x93\x61\x7a\xba\xcc\x41\x73\x49\xae\x20\x41\x31"
