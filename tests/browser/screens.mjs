@@ -71,6 +71,8 @@ function layoutProblems(least) {
   const problems = [];
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) problems.push(`wider than the window: ${root.scrollWidth} > ${root.clientWidth}`);
+  const left = /\{\w+\}/.exec(document.body.innerText);
+  if (left) problems.push(`not filled in: ${left[0]}`);
   const modal = document.querySelector('dialog[open]');
   for (const element of (modal ?? document).querySelectorAll('button, a[href], input, select, textarea, summary')) {
     const box = element.getBoundingClientRect();
@@ -95,7 +97,7 @@ async function check(page, look, screen, address) {
   try {
     await page.goto(`${address}?screen=${screen}&lang=${look.lang}&look=${look.name}${Math.random()}`);
     await page.waitForSelector('html[data-ready]', { timeout: 15000 });
-    await page.screenshot({ path: join(out, `${screen}.${look.name}.png`), fullPage: look.name.startsWith('phone'), animations: 'disabled' });
+    await page.screenshot({ path: join(out, `${screen}.${look.name}.png`), animations: 'disabled' });
     errors.push(...await page.evaluate(layoutProblems, TARGET_PX));
     await page.evaluate(axeSource);
     const found = await page.evaluate(async (tags) => {

@@ -6,7 +6,7 @@ import type {
 } from '../src/phone/types'
 import { PhoneError } from '../src/phone/types'
 
-export const NOW = 1_763_890_200
+export const NOW = Math.floor(Date.now() / 1000)
 const DAY = 86400
 const key = (digit: string): string => Array.from({ length: 13 }, () => digit.repeat(4)).join(' ')
 

@@ -380,7 +380,7 @@ export const en = {
   'exchange.say': 'Say these two words',
   'exchange.heard': 'Which words does {name} say?',
   'exchange.none': 'None of these',
-  'exchange.words.text': 'If the words you hear are not here, somebody is in between. Nothing was exchanged.',
+  'exchange.words.text': 'If the words you hear are not here, somebody is in between. Tap “None of these”: then nothing is exchanged.',
   'exchange.checking': 'Almost done',
   'exchange.checking.text': 'Waiting until {name} has chosen, too',
   'exchange.done': 'Exchanged',

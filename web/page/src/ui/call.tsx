@@ -98,14 +98,16 @@ function Words({ call }: { call: Call }) {
   }
   return (
     <section class="words" aria-labelledby="words-title">
-      <h2 id="words-title">{t('words.title')}</h2>
+      <div class="words-head">
+        <h2 id="words-title">{t('words.title')}</h2>
+        <button type="button" class="text-button" onClick={() => setLater(true)}>{t('words.later')}</button>
+      </div>
       {list}
       <p>{t('words.text')}</p>
       <div class="pair">
-        <Button kind="primary" icon="check" onClick={() => void model.words(call, true)}>{t('words.match')}</Button>
-        <Button kind="plain" icon="warning" onClick={() => void differ()}>{t('words.differ')}</Button>
+        <Button kind="primary" onClick={() => void model.words(call, true)}>{t('words.match')}</Button>
+        <Button kind="plain" onClick={() => void differ()}>{t('words.differ')}</Button>
       </div>
-      <button type="button" class="text-button" onClick={() => setLater(true)}>{t('words.later')}</button>
     </section>
   )
 }

@@ -62,14 +62,14 @@ export function Caller({ link }: { link: LinkInfo }) {
   if (link.expired) return <DeadLink title={t('caller.expired')} text={t('error.expired')} />
   if (link.ours) return <OwnLink />
   return (
-    <Screen narrow title={name} lead={verified ? t('caller.verified') : known ? t('caller.known') : t('caller.says')}
+    <Screen narrow title={name} above={<Avatar label={name} />}
+      lead={verified ? t('caller.verified') : known ? t('caller.known') : t('caller.says')}
       actions={<>
         <Button kind="primary" big icon="phone" busy={busy} onClick={() => void start()}>{t('call')}</Button>
         {model.profile && <Button kind="quiet" onClick={() => model.go('/contacts')}>{t('caller.home')}</Button>}
       </>}>
-      <div class="hero"><Avatar label={name} /></div>
-      <Terms link={link} known={known} />
       {forgets && <Notice kind="warning" title={t('forgets.title')}>{t('forgets.short')}</Notice>}
+      <Terms link={link} known={known} />
     </Screen>
   )
 }

@@ -43,7 +43,7 @@ function Details({ entry, onClose }: { entry: LogEntry; onClose: () => void }) {
 export function History() {
   const model = useModel()
   const [open, setOpen] = useState<LogEntry | null>(null)
-  useEffect(() => () => model.seenLog(), [])
+  useEffect(() => model.seenLog(), [])
   const clear = async (): Promise<void> => {
     if (await model.ask(t('history.clear'), t('history.clear.text'), t('history.clear.do'), true)) await model.try('log_clear', {})
   }

@@ -143,10 +143,13 @@ export function Contacts() {
   const line = model.profile?.has_line === true
   return (
     <Screen title={t('tab.contacts')} tools={<LineState />}
-      actions={<div class="pair">
-        {line && <Button kind="primary" icon="ticket" onClick={() => model.go('/numbers/new')}>{t('number.new')}</Button>}
-        <Button kind="plain" icon="plus" onClick={() => model.go('/contacts/add')}>{t('contact.add')}</Button>
-      </div>}>
+      actions={line
+        ? <div class="act-row">
+          <Button kind="primary" big icon="ticket" onClick={() => model.go('/numbers/new')}>{t('number.new')}</Button>
+          <button type="button" class="add-button" aria-label={t('contact.add')} title={t('contact.add')}
+            onClick={() => model.go('/contacts/add')}><Icon name="plus" /></button>
+        </div>
+        : <Button kind="plain" big icon="plus" onClick={() => model.go('/contacts/add')}>{t('contact.add')}</Button>}>
       <Alerts />
       <QuietChip />
       {contacts.length === 0

@@ -210,7 +210,7 @@ export function NumberScreen({ id }: { id: string }) {
         <Notice kind="alarm" title={t('leak.title')}>
           <p>{t('leak.text', { label: number.label })}</p>
           {number.leaked && <p>{t('leak.when', { time: when(number.leaked) })}</p>}
-          <p>{t('leak.next')}</p>
+          <p>{t('leak.next', { label: number.label })}</p>
         </Notice>
       )}
       {number.state === 'fresh' && <Notice>{t('number.fresh.text')}</Notice>}

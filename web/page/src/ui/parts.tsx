@@ -189,16 +189,17 @@ export function Working({ text }: { text: string }) {
 /** A whole screen. Its heading takes the focus when it appears, so that it is read out. */
 export function Screen(p: {
   title: string; onBack?: () => void; children: ComponentChildren; actions?: ComponentChildren; lead?: ComponentChildren
-  narrow?: boolean; steady?: boolean; tools?: ComponentChildren
+  narrow?: boolean; tools?: ComponentChildren; above?: ComponentChildren // a face: then all of the head is centred
 }) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${p.title} · sotto`
-    if (!p.steady) heading.current?.focus({ preventScroll: true })
+    heading.current?.focus({ preventScroll: true })
   }, [p.title])
   return (
-    <main class={p.narrow ? 'screen narrow' : 'screen'}>
+    <main class={['screen', p.narrow ? 'narrow' : '', p.above ? 'faced' : ''].filter(Boolean).join(' ')}>
       <header class="screen-head">
+        {p.above}
         {p.onBack && (
           <button type="button" class="back" onClick={p.onBack} aria-label={t('back')}><Icon name="back" /></button>
         )}
