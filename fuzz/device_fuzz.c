@@ -300,6 +300,8 @@ static void forward(int who, const struct link_message *m)
         break;
     case LINK_LOGIN:
     case LINK_NUMBER_PUT:
+    case LINK_PUSH:
+    case LINK_UNPUSH:
     case LINK_RESUME:
         if (m->type == LINK_RESUME)
             from->circuit = m->circuit;
@@ -410,6 +412,7 @@ static uint32_t call_of(struct end *e, uint8_t choice)
 
 static void step_user(uint8_t what, uint8_t which)
 {
+    static const struct sotto_push push = {.endpoint = "https://push.example/1", .p256dh = {4}};
     int who = what & 1;
     struct end *e = &f.ends[who];
     uint32_t call = call_of(e, which);
@@ -451,7 +454,10 @@ static void step_user(uint8_t what, uint8_t which)
         sotto_device_exchange_pick(e->d, which % 8, f.now);
         break;
     default:
-        sotto_device_number_publish(e->d, &f.number, f.now, &call);
+        if (which & 1)
+            sotto_device_push(e->d, which & 2 ? &push : NULL, f.now, &call);
+        else
+            sotto_device_number_publish(e->d, &f.number, f.now, &call);
         break;
     }
     drain_events(who);
@@ -493,7 +499,8 @@ static void step_again(uint8_t which, uint8_t how, uint8_t at)
 
 static void step_forge(void)
 {
-    static const uint8_t types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x08, 0x09, 0x0a};
+    static const uint8_t types[] = {0x81, 0x82, 0x83, 0x84, 0x85, 0x86,
+                                    0x87, 0x08, 0x09, 0x0a, 0x88, 0x89};
     uint8_t bytes[64];
     int who = byte() & 1;
     for (size_t i = 0; i < sizeof bytes; i++)

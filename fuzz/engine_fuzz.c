@@ -66,6 +66,7 @@ static struct link_message message(struct fuzz *f, const struct rig_device *d)
 {
     static uint8_t bytes[LINK_KEY_MAX_BYTES];
     static uint8_t hash[LINK_TOKEN_HASH_BYTES];
+    static const uint8_t point[LINK_P256DH_BYTES] = {4};
     uint8_t a = byte(f), b = byte(f);
     memset(bytes, b % 4, sizeof bytes);
     sotto_token_hash(rig_token(b % 8), hash);
@@ -87,6 +88,10 @@ static struct link_message message(struct fuzz *f, const struct rig_device *d)
                              .key_len = 1 + b,
                              .signature = bytes,
                              .signature_len = 1 + b,
+                             .p256dh = point,
+                             .auth = bytes,
+                             .endpoint = "https://push.example/abcdefgh",
+                             .endpoint_len = b % 4 == 0 ? 0 : 22 + b % 8,
                              .flight = f->flight,
                              .flight_len = b > 200 ? sizeof f->flight : b};
     if (m.type == LINK_LOGIN && a >= 0x20)
@@ -168,8 +173,9 @@ static void meddle(struct fuzz *f)
 
 static void step(struct fuzz *f)
 {
-    static const sotto_ns passes[] = {SOTTO_NS_PER_MS,        SOTTO_NS_PER_S, RELAY_LOGIN_NS,
-                                      RELAY_CIRCUIT_GRACE_NS, RELAY_RING_NS,  RELAY_PLACE_NS};
+    static const sotto_ns passes[] = {SOTTO_NS_PER_MS,        SOTTO_NS_PER_S,     RELAY_LOGIN_NS,
+                                      RELAY_CIRCUIT_GRACE_NS, RELAY_RING_NS,      RELAY_PLACE_NS,
+                                      RELAY_ASLEEP_NS,        RELAY_WAKE_APART_NS};
     uint8_t op = byte(f), choice = byte(f);
     if (op % 16 == 15) {
         meddle(f);
