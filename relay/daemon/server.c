@@ -310,8 +310,10 @@ static int load_page(struct server *s)
 // What browsers may be told to insist on.
 static void set_site_headers(struct server *s)
 {
-    s->site.plain_port = net_server_plain_port(s->net);
-    s->site.strict_transport = !s->certificate.self_made && !config_is_loopback(s->config->name);
+    s->site.manner.plain_port = net_server_plain_port(s->net);
+    s->site.manner.self_made = s->certificate.self_made;
+    s->site.manner.strict_transport =
+        !s->certificate.self_made && !config_is_loopback(s->config->name);
 }
 
 static void reload_page(struct server *s, const struct sottod_config *fresh)

@@ -27,10 +27,14 @@
 #define POLICY                                                                    \
     "Content-Security-Policy: default-src 'none'; "                               \
     "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "                   \
-    "connect-src 'self' https: wss:%s 'unsafe-webtransport-hashes'; "             \
+    "connect-src 'self' https: wss:%s%s; "                                        \
     "style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "      \
     "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; " \
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types sotto\r\n"
+
+// A self-made certificate is known to the page by its hash, which a browser may want to be allowed
+// (W3C WebTransport); those that do not know the word say so in their console.
+#define BY_HASH " 'unsafe-webtransport-hashes'"
 
 // Nothing from elsewhere shares a process with it or reads its files.
 #define ISOLATION                                                                            \
@@ -38,7 +42,7 @@
     "Cross-Origin-Embedder-Policy: require-corp\r\n"                                         \
     "Cross-Origin-Resource-Policy: same-origin\r\n"                                          \
     "Permissions-Policy: microphone=(self), camera=(), geolocation=(), display-capture=(), " \
-    "payment=(), usb=(), serial=(), hid=(), bluetooth=(), midi=()\r\n"                       \
+    "payment=(), usb=(), serial=(), hid=(), midi=()\r\n"                                     \
     "Referrer-Policy: no-referrer\r\n"                                                       \
     "X-Content-Type-Options: nosniff\r\n"
 
@@ -270,8 +274,7 @@ static int add_directory(struct site *s, const char *directory, const char *pref
 int site_load(struct site *s, const char *directory, char *error, size_t error_cap)
 {
     struct site found = {.files = calloc(SITE_FILES_MAX, sizeof(struct site_file *)),
-                         .plain_port = s->plain_port,
-                         .strict_transport = s->strict_transport};
+                         .manner = s->manner};
     errno = 0;
     int rc = found.files != NULL ? add_directory(&found, directory, "", 0) : SOTTO_ENOMEM;
     if (rc == 0) {
@@ -292,7 +295,7 @@ void site_free(struct site *s)
     for (size_t i = 0; i < s->count; i++)
         file_release(s->files[i]);
     free(s->files);
-    *s = (struct site){.plain_port = s->plain_port, .strict_transport = s->strict_transport};
+    *s = (struct site){.manner = s->manner};
 }
 
 // ---- answers ------------------------------------------------------------------------------------
@@ -319,8 +322,8 @@ static void write_headers(const struct site *s, const struct net_http_request *r
 {
     char own[96] = "", encoding[48] = "";
     if (r->plain)
-        snprintf(own, sizeof own, " ws://localhost:%u ws://127.0.0.1:%u", s->plain_port,
-                 s->plain_port);
+        snprintf(own, sizeof own, " ws://localhost:%u ws://127.0.0.1:%u", s->manner.plain_port,
+                 s->manner.plain_port);
     if (c != IDENTITY)
         snprintf(encoding, sizeof encoding, "Content-Encoding: %s\r\n", codings[c].name);
     snprintf(out, HEADERS_BYTES,
@@ -328,7 +331,8 @@ static void write_headers(const struct site *s, const struct net_http_request *r
                  ISOLATION "%s",
              type_of(f->path), encoding, f->immutable ? NEVER_CHANGES : "no-cache",
              etag[0] != '\0' ? "ETag: " : "", etag, etag[0] != '\0' ? "\r\n" : "", own,
-             s->strict_transport && !r->plain ? STRICT_TRANSPORT : "");
+             s->manner.self_made ? BY_HASH : "",
+             s->manner.strict_transport && !r->plain ? STRICT_TRANSPORT : "");
 }
 
 static bool give(const struct site *s, const struct net_http_request *r, struct site_file *f,
@@ -391,7 +395,12 @@ static bool is_page(char out[SITE_DIRECTORY_MAX], const char *base, size_t base_
         SITE_DIRECTORY_MAX)
         return false;
     snprintf(index, sizeof index, "%s/index.html", out);
-    return access(index, R_OK) == 0;
+    char *plain = access(index, R_OK) == 0 ? realpath(out, NULL) : NULL;
+    bool fits = plain != NULL && strlen(plain) < SITE_DIRECTORY_MAX;
+    if (fits)
+        memcpy(out, plain, strlen(plain) + 1);
+    free(plain);
+    return fits;
 }
 
 bool site_default_directory(char out[SITE_DIRECTORY_MAX])

@@ -17,15 +17,20 @@
 
 struct site_file;
 
+// What decides about headers.
+struct site_manner {
+    uint16_t plain_port;   // of the listener without TLS; 0: there is none
+    bool self_made;        // the certificate: browsers are told its hash
+    bool strict_transport; // it is another's, of a name that is not this machine's own
+};
+
 struct site {
     struct site_file **files;
     size_t count;
     size_t bytes;
     bool released;                    // there is a release.json,
     uint8_t release[SITE_HASH_BYTES]; // whose SHA-256 is the hash of the page
-    // For the headers; the caller sets them.
-    uint16_t plain_port;   // 0: there is no such listener
-    bool strict_transport; // the certificate is one that every browser takes
+    struct site_manner manner;        // the caller sets it
 };
 
 // Reads it in place of what `s` has (at first: all zero). Hidden files and those that are no plain

@@ -185,7 +185,7 @@ static void test_guard(void **state)
     struct net_http_answer a;
     struct net_http_request r = {.path = "/", .accept_encoding = "", .if_none_match = ""};
     load(&s);
-    s.plain_port = 8080;
+    s.manner.plain_port = 8080;
     // The worker's policy comes from its own script: every file has it.
     static const char *const paths[] = {"/", "/js/a.js", HASHED_LONG};
     for (size_t p = 0; p < 3; p++) {
@@ -194,15 +194,18 @@ static void test_guard(void **state)
             assert_non_null(strstr(a.headers, want[i]));
         assert_null(strstr(a.headers, "unsafe-inline"));
         assert_null(strstr(a.headers, "ws:"));
+        assert_null(strstr(a.headers, "unsafe-webtransport-hashes"));
         assert_null(strstr(a.headers, "Strict-Transport"));
         done(&a);
     }
-    s.strict_transport = true;
+    s.manner.strict_transport = true;
     assert_true(site_answer(&s, &r, &a));
     assert_non_null(strstr(a.headers, "Strict-Transport-Security: max-age=31536000\r\n"));
     done(&a);
     r.plain = true;
+    s.manner.self_made = true;
     assert_true(site_answer(&s, &r, &a));
+    assert_non_null(strstr(a.headers, " 'unsafe-webtransport-hashes'; "));
     assert_non_null(strstr(a.headers, " ws://localhost:8080 ws://127.0.0.1:8080 "));
     assert_null(strstr(a.headers, "Strict-Transport"));
     done(&a);
