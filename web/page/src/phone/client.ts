@@ -5,7 +5,7 @@ import { read_lock } from './keys.ts'
 import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
 import { private_window } from './private.ts'
 import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
-import { push_now, push_off, push_on, push_renew } from './push.ts'
+import { push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
 import { Tabs, type Said } from './tabs.ts'
 import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Phone, type PhoneEvent, type Profile } from './types.ts'
 import { worker_url } from './urls.ts'
@@ -399,5 +399,6 @@ const pause = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
 
 /** The one telephone of this page. Starts at once; registers the service worker beside it. */
 export function make_phone(): Client {
+  void register_service_worker()
   return new Client()
 }

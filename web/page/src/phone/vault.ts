@@ -38,7 +38,7 @@ export class Vault {
     return {
       exists: told.exists === true,
       // Another window has unlocked it: nothing more stands before it.
-      lock: this.open ? 'none' : kept?.lock ?? 'none',
+      lock: this.open ? 'none' : told.lock ?? 'none',
       durable: this.storage.durable,
       // Without the device secret nothing of it can be opened.
       damaged: told.damaged === true || (told.exists === true && kept === undefined && this.storage.durable),
@@ -66,8 +66,11 @@ export class Vault {
   }
 
   private async relock(args: Commands['set_lock'][0], extra: Extra): Promise<Profile> {
+    const info = lockinfo(args.lock, extra)
+    // A new passkey's name is kept before it is needed, an old one's until it is not.
+    if (info.credential) await set_lock(info)
     const profile = this.run('set_lock', { ...args, secret: await read_secret() }) as Profile
-    await set_lock(lockinfo(args.lock, extra))
+    await set_lock(info)
     return profile
   }
 
@@ -83,7 +86,6 @@ export class Vault {
     const result = this.run('erase', {})
     this.open = false
     await forget_secret()
-    for (let which = 0; which < 2; which++) this.storage.write(which, new Uint8Array(0))
     return result
   }
 }

@@ -76,16 +76,19 @@ function imports(module: WebAssembly.Module, holder: { memory?: WebAssembly.Memo
     slot_write: (which: number, ptr: number, len: number) => slot_write(which, bytes(ptr, len)),
     log: (ptr: number, len: number) => log(new TextDecoder().decode(bytes(ptr, len))),
   }
-  return { host, wasi_snapshot_preview1: wasi(module, random) }
+  const clock_time_get = (_id: number, _precision: bigint, out: number) => {
+    new DataView(holder.memory!.buffer).setBigUint64(out, BigInt(Date.now()) * 1000000n, true)
+    return 0
+  }
+  return { host, wasi_snapshot_preview1: wasi(module, { random_get: random, clock_time_get }) }
 }
 
 // What the C library wants but the telephone never needs: no files, no arguments, no end.
-function wasi(module: WebAssembly.Module, random: (ptr: number, len: number) => number): WebAssembly.ModuleImports {
-  const out: WebAssembly.ModuleImports = {}
+function wasi(module: WebAssembly.Module, given: WebAssembly.ModuleImports): WebAssembly.ModuleImports {
+  const out: WebAssembly.ModuleImports = { ...given }
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    if (from !== 'wasi_snapshot_preview1') continue
-    if (name === 'random_get') out[name] = random
-    else if (name === 'proc_exit') out[name] = (code: number) => { throw new Error(`the telephone stopped: ${code}`) }
+    if (from !== 'wasi_snapshot_preview1' || name in out) continue
+    if (name === 'proc_exit') out[name] = (code: number) => { throw new Error(`the telephone stopped: ${code}`) }
     else out[name] = () => name.startsWith('fd_') ? WASI_EBADF : WASI_ENOSYS
   }
   return out
