@@ -2,6 +2,7 @@
 #include "media/voice.h"
 
 #include "base/mem.h"
+#include "media/weights.h"
 
 #include <assert.h>
 #include <opus.h>
@@ -18,8 +19,9 @@
 static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 8 * 1000,
               "a packet is a tick of the bitrate");
 
-// Opus keeps its whole state in one block without pointers to elsewhere, so that it can lie in
-// memory of our allocator, be wiped, and never fails for want of memory later.
+// Opus keeps its whole state in one block without pointers to elsewhere (but to constants, and to
+// weights), so that it can lie in memory of our allocator, be wiped, and never fails for want of
+// memory later.
 struct sotto_voice_encoder {
     const struct sotto_env *env;
     size_t state_bytes;
@@ -30,6 +32,7 @@ struct sotto_voice_decoder {
     const struct sotto_env *env;
     size_t state_bytes;
     OpusDecoder *state;
+    const uint8_t *weights; // that it was given
 };
 
 // ---- encoding ---------------------------------------------------------------------------------
@@ -95,6 +98,40 @@ int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FR
 
 // ---- decoding ---------------------------------------------------------------------------------
 
+// The same for all decoders, as if it were compiled in.
+static struct {
+    const uint8_t *data;
+    size_t len;
+} weights;
+
+int sotto_voice_weights(const uint8_t *data, size_t len)
+{
+#ifdef SOTTO_VOICE_WEIGHTS_SHA256
+    if (len > INT32_MAX || !weights_match(data, len, SOTTO_VOICE_WEIGHTS_SHA256)) {
+        return SOTTO_EPARSE;
+    }
+    weights.data = data;
+    weights.len = len;
+    return 0;
+#else
+    (void)data;
+    (void)len;
+    return SOTTO_ESTATE;
+#endif
+}
+
+// If there are any that the decoder does not have.
+static void take_weights(struct sotto_voice_decoder *d)
+{
+    if (d->weights != weights.data) {
+        int err =
+            opus_decoder_ctl(d->state, OPUS_SET_DNN_BLOB(weights.data, (opus_int32)weights.len));
+        assert(err == OPUS_OK); // they are the right ones
+        (void)err;
+        d->weights = weights.data;
+    }
+}
+
 int sotto_voice_decoder_new(struct sotto_voice_decoder **out, const struct sotto_env *env)
 {
     struct sotto_voice_decoder *d = mem_alloc(env, sizeof *d);
@@ -102,6 +139,7 @@ int sotto_voice_decoder_new(struct sotto_voice_decoder **out, const struct sotto
         return SOTTO_ENOMEM;
     }
     d->env = env;
+    d->weights = NULL;
     d->state_bytes = (size_t)opus_decoder_get_size(CHANNELS);
     d->state = mem_alloc(env, d->state_bytes);
     if (d->state == NULL) {
@@ -131,6 +169,9 @@ void voice_decoder_reset(struct sotto_voice_decoder *d)
     int err = opus_decoder_ctl(d->state, OPUS_RESET_STATE);
     assert(err == OPUS_OK);
     (void)err;
+    // Opus 1.5 forgets a part of them there, and would go on as if it had them.
+    d->weights = NULL;
+    take_weights(d);
 }
 
 // One tick of sound, neither more nor less: Opus itself takes packets of 2.5 to 120 ms.
@@ -145,6 +186,7 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
                        int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     int n = OPUS_INVALID_PACKET;
+    take_weights(d);
     if (packet == NULL) {
         n = opus_decode(d->state, NULL, 0, pcm, SOTTO_FRAME_SAMPLES, 0);
     } else if (is_one_frame(packet, len)) {
