@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the page: build/page/, everything that sottod serves below "/".
 //
-//   node build.mjs [--out DIR] [--wasm FILE] [--weights DIR] [--sign KEY.pem] [--cache DIR] [--partial]
+//   node build.mjs [--out DIR] [--wasm FILE] [--weights FILE] [--sign KEY.pem] [--cache DIR] [--partial]
 //
 //   --out      where to (../../build/page); emptied first
 //   --wasm     the telephone, $SOTTO_WASM or build/wasm/web/wasm/sotto.wasm
-//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/deps/wasm/opus/weights: *.weights
+//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/deps/wasm/opus/weights/plc.weights
 //   --cache    what was compressed before, by the hash of its content (build/page-cache)
 //   --sign     an Ed25519 key; makes release.json.sig (sign.mjs says in which format)
 //   --partial  what is missing is left out: for work on the looks without a telephone
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
     wasm: { type: 'string', default: process.env.SOTTO_WASM ?? join(root, 'build/wasm/web/wasm/sotto.wasm') },
     weights: {
       type: 'string',
-      default: process.env.SOTTO_WEIGHTS ?? join(process.env.SOTTO_DEPS ?? join(root, 'build/deps'), 'wasm/opus/weights'),
+      default: process.env.SOTTO_WEIGHTS ?? join(process.env.SOTTO_DEPS ?? join(root, 'build/deps'), 'wasm/opus/weights/plc.weights'),
     },
     sign: { type: 'string' },
     cache: { type: 'string', default: join(root, 'build/page-cache') },
@@ -83,11 +83,9 @@ function addTelephone(path) {
   return null
 }
 
-/** Opus's own format is a row of named arrays: the networks' files are one behind the other. */
-function addWeights(dir) {
-  const names = existsSync(dir) ? readdirSync(dir).filter(name => name.endsWith('.weights')).sort() : []
-  if (names.length > 0) return addHashed('voice.weights', Buffer.concat(names.map(name => readFileSync(join(dir, name)))))
-  if (!options.partial) throw new Error(`no *.weights in ${dir} (packaging/deps.sh --web makes them; --partial goes without)`)
+function addWeights(path) {
+  if (existsSync(path)) return addHashed('voice.weights', readFileSync(path))
+  if (!options.partial) throw new Error(`the weights are not there: ${path} (packaging/deps.sh --web makes them; --partial goes without)`)
   console.warn('page: without the neural part of the voice')
   return null
 }
