@@ -6,8 +6,8 @@ import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
 import { private_window } from './private.ts'
 import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
 import { push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
-import { Tabs, type Said } from './tabs.ts'
-import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Phone, type PhoneEvent, type Profile } from './types.ts'
+import { Tabs, type Said, type ToSay } from './tabs.ts'
+import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Line, type Phone, type PhoneEvent, type Profile } from './types.ts'
 import { worker_url } from './urls.ts'
 
 const LEAVE_MS = 150 // a closing page waits so long for the worker's last words
@@ -28,6 +28,7 @@ export class Client implements Phone {
   private next = 1
   private readonly calls = new Map<number, Call>()
   private level = { mic: 0, speaker: 0 }
+  private line: Line = { state: 'none' } // as last told
   private opened = false // this tab has seen the telephone open
   private told: (Said & { kind: 'here' }) | null = null // by the leader
   private readonly settled: Promise<void> // whether this tab leads
@@ -107,8 +108,9 @@ export class Client implements Phone {
     for (const event of ['profile', 'numbers', 'contacts', 'log'] as const) this.hear({ event })
   }
 
-  private here(): { kind: 'here'; sound: boolean; busy: boolean; unlocked: boolean } {
-    return { kind: 'here', sound: this.audio.audible(), busy: this.calls.size > 0, unlocked: this.lock_free || !this.opened }
+  private here(): ToSay & { kind: 'here' } {
+    const unlocked = this.lock_free || !this.opened
+    return { kind: 'here', sound: this.audio.audible(), busy: this.calls.size > 0, unlocked, line: this.line }
   }
 
   private lock_free = false // the store needs nothing but this browser to open
@@ -177,6 +179,8 @@ export class Client implements Phone {
       this.opened = true
       this.lock_free = (result as Profile).lock === 'none'
     }
+    // Another tab may have opened it long ago: its line is not told again by itself.
+    if (name === 'open' && !this.tabs.leader) queueMicrotask(() => this.take({ event: 'line', line: this.line }))
     if (name === 'calls') for (const call of result as Call[]) this.calls.set(call.id, call)
   }
 
@@ -243,8 +247,10 @@ export class Client implements Phone {
 
   private take(event: PhoneEvent): void {
     if (event.event === 'call' || event.event === 'incoming') this.note_call(event.call)
+    if (event.event === 'line') this.line = event.line
     if (event.event === 'closed') {
       this.calls.clear()
+      this.line = { state: 'none' }
       this.opened = false
     }
     for (const listener of [...this.listeners]) listener(event)
@@ -264,6 +270,7 @@ export class Client implements Phone {
       case 'here':
         if (this.tabs.leader) break
         this.told = message
+        this.line = message.line
         this.settle()
         break
       case 'do': if (this.tabs.leader) void this.serve(message); break

@@ -5,15 +5,15 @@ import type { ToWorklet, Want } from './protocol.ts'
 import { LowWater, SampleRing } from './ring.ts'
 
 const FRAME_SAMPLES = 960
-const RING_SAMPLES = 6 * FRAME_SAMPLES
+const RING_SAMPLES = 8 * FRAME_SAMPLES
 const QUANTUM_SAMPLES = 128
 // Kept at least: the worker's answer takes a millisecond or two, and many sound cards take their
 // 10 ms in one go, during which nothing can arrive.
 const LOW_MIN_SAMPLES = 3 * QUANTUM_SAMPLES
 const LOW_START_SAMPLES = 5 * QUANTUM_SAMPLES
-const LOW_MAX_SAMPLES = 3 * FRAME_SAMPLES
+const LOW_MAX_SAMPLES = 5 * FRAME_SAMPLES
 const STEP_SAMPLES = 2 * QUANTUM_SAMPLES
-const QUIET_QUANTA = 5 * 375 // of 128 samples: five seconds
+const QUIET_QUANTA = 2 * 375 // of 128 samples: two seconds
 const ANSWER_QUANTA_MAX = 75 // 200 ms: the worker that was asked is not there any more
 
 class Playback extends AudioWorkletProcessor {
@@ -24,7 +24,6 @@ class Playback extends AudioWorkletProcessor {
   private asked = 0
   private waited = 0
   private started = false // the first frame came
-  private underruns = 0
 
   constructor() {
     super()
@@ -38,7 +37,6 @@ class Playback extends AudioWorkletProcessor {
     const out = outputs[0]?.[0]
     if (!out || !this.running) return true
     const missing = this.ring.pull(out) < out.length && this.started
-    if (missing) this.underruns++
     this.low.note(this.ring.length, missing)
     for (const other of outputs[0]!.slice(1)) other.set(out)
     if (this.asked > 0 && ++this.waited > ANSWER_QUANTA_MAX) this.asked = 0
@@ -52,7 +50,7 @@ class Playback extends AudioWorkletProcessor {
     if (frames === 0 || this.worker === null) return
     this.asked += frames
     this.waited = 0
-    const want: Want = { want: frames, underruns: this.underruns, low_water: this.low.samples }
+    const want: Want = { want: frames, underruns: this.low.stalls, low_water: this.low.samples }
     this.worker.postMessage(want)
   }
 
@@ -72,7 +70,7 @@ class Playback extends AudioWorkletProcessor {
   private run(on: boolean): void {
     this.running = on
     this.started = false
-    this.underruns = 0
+    this.low.stalls = 0
     this.asked = 0
     this.ring.clear()
   }

@@ -33,8 +33,13 @@ test('low water grows at once when something was missing, to a limit', () => {
   low.note(0, true)
   assert.equal(low.samples, 550)
   low.note(0, true)
-  low.note(0, true)
+  assert.equal(low.samples, 550, 'one gap counts once, however long')
+  for (let gap = 0; gap < 3; gap++) {
+    low.note(300, false)
+    low.note(0, true)
+  }
   assert.equal(low.samples, 900)
+  assert.equal(low.stalls, 4)
 })
 
 test('low water falls slowly, and only when there was more than enough all the time', () => {

@@ -3,14 +3,15 @@
 // when that tab is closed. The others show what the leader tells over a BroadcastChannel and ask it for
 // everything.
 import type { Extra } from './protocol.ts'
-import type { CommandName, PhoneEvent } from './types.ts'
+import type { CommandName, Line, PhoneEvent } from './types.ts'
 
 const LOCK = 'sotto-phone'
 const CHANNEL = 'sotto-phone'
 
 export type Said = { from: string; to?: string } & (
   | { kind: 'who' } // who leads?
-  | { kind: 'here'; sound: boolean; busy: boolean; unlocked: boolean } // I do: can be heard, has calls, may be handed over
+  // I do: can be heard, has calls, may be handed over; the line as last told
+  | { kind: 'here'; sound: boolean; busy: boolean; unlocked: boolean; line: Line }
   | { kind: 'do'; id: number; name: CommandName; args: object; extra: Extra }
   | { kind: 'done'; id: number; result: unknown }
   | { kind: 'failed'; id: number; code: string; detail: string }
