@@ -301,18 +301,19 @@ json_t *json_call(struct phone *p, const struct sotto_call_info *info)
     double talk_ms = call_note_talk_ms(note, info, p->now.mono_ns);
     bool contact = is_contact(p, c, info);
     return json_pack(
-        "{s:I,s:b,s:s,s:s,s:s,s:o*,s:o*,s:b,s:b,s:o*,s:b,s:b,s:b,s:b,s:b,s:I,s:I,s:s,s:o}", "id",
-        (json_int_t)info->call, "incoming", (int)info->incoming, "state", state_text(info->state),
-        "end", end_text(info->end), "label", info->label, "contact",
+        "{s:I,s:b,s:s,s:s,s:s,s:o*,s:o*,s:b,s:b,s:o*,s:b,s:b,s:b,s:b,s:b,s:o*,s:I,s:I,s:s,s:o}",
+        "id", (json_int_t)info->call, "incoming", (int)info->incoming, "state",
+        state_text(info->state), "end", end_text(info->end), "label", info->label, "contact",
         contact ? json_hex(info->peer.bytes, sizeof info->peer.bytes) : NULL, "peer",
         info->has_peer ? json_fingerprint(&info->peer) : NULL, "secure",
         (int)(over ? note->secure : info->secure), "verified",
         (int)(over ? note->verified : info->verified), "words",
         info->secure ? words_json(info) : NULL, "waiting", (int)c->waiting, "held", (int)info->held,
         "peer_held", (int)info->peer_held, "muted", (int)info->muted, "reconnecting",
-        (int)info->reconnecting, "started", (json_int_t)note->started_unix_s, "talk_ms",
-        (json_int_t)(talk_ms > 0 ? talk_ms : 0), "quality",
-        call_quality_text(call_note_quality(note, info)), "stats", stats_json(p, c, note, info));
+        (int)info->reconnecting, "waking", info->waking ? json_true() : NULL, "started",
+        (json_int_t)note->started_unix_s, "talk_ms", (json_int_t)(talk_ms > 0 ? talk_ms : 0),
+        "quality", call_quality_text(call_note_quality(note, info)), "stats",
+        stats_json(p, c, note, info));
 }
 
 // ---- log ---------------------------------------------------------------------------------------

@@ -9,26 +9,13 @@ import { Icon, type IconName } from './icons'
 import { Avatar, Button, Dialog, Notice, RoundButton, useKeys, useModel } from './parts'
 import type { Model } from './model'
 
-const SLOW_DIAL_MS = 8000 // then it is said that their device is being woken
-
 export const labelOf = (call: Call): string => call.label || t('call.unknown')
 
 // ---- how it stands ------------------------------------------------------------------------------
 
-function useSlow(active: boolean): boolean {
-  const [slow, setSlow] = useState(false)
-  useEffect(() => {
-    setSlow(false)
-    if (!active) return
-    const timer = setTimeout(() => setSlow(true), SLOW_DIAL_MS)
-    return () => clearTimeout(timer)
-  }, [active])
-  return slow
-}
-
-function statusOf(call: Call, slow: boolean): string {
+function statusOf(call: Call): string {
   switch (call.state) {
-    case 'dialling': return t(slow ? 'call.waking' : 'call.dialling')
+    case 'dialling': return t(call.waking ? 'call.waking' : 'call.dialling')
     case 'checking': return t('call.securing')
     case 'ringing': return t(call.incoming ? 'call.incoming' : 'call.ringing')
     case 'ending': case 'ended': return t('call.ending')
@@ -180,8 +167,8 @@ function Controls({ call, onSound }: { call: Call; onSound: () => void }) {
 }
 
 /** Says changes of the state aloud, not every second of the timer. */
-function status(call: Call, slow: boolean): { text: string; aloud: string } {
-  const text = statusOf(call, slow)
+function status(call: Call): { text: string; aloud: string } {
+  const text = statusOf(call)
   const muted = call.muted && call.state === 'active' ? t('call.muted') : ''
   return { text: [text, muted].filter(Boolean).join(' · '), aloud: [text, muted].filter(Boolean).join('. ') }
 }
@@ -190,7 +177,6 @@ export function CallScreen({ call }: { call: Call }) {
   const model = useModel()
   const [sound, setSound] = useState(false)
   const heading = useRef<HTMLHeadingElement>(null)
-  const slow = useSlow(call.state === 'dialling')
   const name = labelOf(call)
   useEffect(() => { heading.current?.focus({ preventScroll: true }) }, [call.id])
   useEffect(() => { document.title = `${name} · sotto` }, [name])
@@ -201,7 +187,7 @@ export function CallScreen({ call }: { call: Call }) {
     o: () => { if (active) model.hold(call) },
     ...(active ? {} : { Escape: () => model.hangup(call) }),
   })
-  const { text, aloud } = status(call, slow)
+  const { text, aloud } = status(call)
   const poor = active && call.quality === 'poor' && !call.reconnecting
   return (
     <main class={`call ${call.state}`}>
