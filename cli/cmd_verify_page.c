@@ -409,7 +409,8 @@ static int verify(struct cli *cli, struct verify *v)
 {
     v->fetcher = page_fetcher_new(v->origin, cli->common.ca_file, v->pinned ? v->pin : NULL);
     if (v->fetcher == NULL) {
-        return output_fail_error(&cli->out, SOTTO_ENOMEM, v->origin);
+        return output_fail(&cli->out, CLI_FAILED, "On Debian: apt install libcurl3-gnutls",
+                           "libcurl cannot be loaded, with which pages are fetched");
     }
     int code = check_release(cli, v);
     if (code != CLI_OK) {

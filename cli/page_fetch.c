@@ -7,15 +7,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
 #include <sotto/base.h>
 
 #include "base/encoding.h"
+#include "page_curl.h"
 
 #define PIN_BYTES      32
 #define PIN_TEXT_BYTES 64
 
 struct page_fetcher {
+    const struct page_curl *api;
     CURL *curl;
     const char *origin;
     struct curl_slist *headers;
@@ -31,7 +32,7 @@ static const char *const agents[PAGE_BROWSERS] = {
 };
 
 // curl wants "sha256//" and base64.
-static void set_pin(CURL *curl, const uint8_t pin[PIN_BYTES])
+static void set_pin(const struct page_fetcher *f, const uint8_t pin[PIN_BYTES])
 {
     char text[PIN_TEXT_BYTES] = "sha256//";
     size_t at = strlen(text);
@@ -40,36 +41,38 @@ static void set_pin(CURL *curl, const uint8_t pin[PIN_BYTES])
         *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
     }
     snprintf(text + at + n, sizeof text - at - (size_t)n, "=");
-    curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, text);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    f->api->easy_setopt(f->curl, CURLOPT_PINNEDPUBLICKEY, text);
+    f->api->easy_setopt(f->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    f->api->easy_setopt(f->curl, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
 struct page_fetcher *page_fetcher_new(const char *origin, const char *ca_file, const uint8_t *pin)
 {
     struct page_fetcher *f = calloc(1, sizeof *f);
-    CURL *curl = f != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 ? curl_easy_init() : NULL;
+    const struct page_curl *api = f != NULL ? page_curl() : NULL;
+    CURL *curl = api != NULL ? api->easy_init() : NULL;
     if (curl == NULL) {
         free(f);
         return NULL;
     }
+    f->api = api;
     f->curl = curl;
     f->origin = origin;
-    f->headers = curl_slist_append(NULL, "Accept: */*");
-    f->headers = curl_slist_append(f->headers, "Accept-Language: en-US,en;q=0.9");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, f->headers);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)PAGE_CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PAGE_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+    f->headers = api->slist_append(NULL, "Accept: */*");
+    f->headers = api->slist_append(f->headers, "Accept-Language: en-US,en;q=0.9");
+    api->easy_setopt(curl, CURLOPT_HTTPHEADER, f->headers);
+    api->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    api->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    api->easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    api->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)PAGE_CONNECT_S);
+    api->easy_setopt(curl, CURLOPT_TIMEOUT, (long)PAGE_TIMEOUT_S);
+    api->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    api->easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     if (ca_file != NULL) {
-        curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+        api->easy_setopt(curl, CURLOPT_CAINFO, ca_file);
     }
     if (pin != NULL) {
-        set_pin(curl, pin);
+        set_pin(f, pin);
     }
     return f;
 }
@@ -77,9 +80,8 @@ struct page_fetcher *page_fetcher_new(const char *origin, const char *ca_file, c
 void page_fetcher_free(struct page_fetcher *f)
 {
     if (f != NULL) {
-        curl_slist_free_all(f->headers);
-        curl_easy_cleanup(f->curl);
-        curl_global_cleanup();
+        f->api->slist_free_all(f->headers);
+        f->api->easy_cleanup(f->curl);
         free(f);
     }
 }
@@ -160,26 +162,26 @@ enum page_failure page_fetch(struct page_fetcher *f, const struct page_request *
     *out = (struct page_reply){.status = 0};
     struct receiving receiving = {.reply = out, .max = r->max};
     snprintf(url, sizeof url, "%s%s", f->origin, r->path);
-    curl_easy_setopt(f->curl, CURLOPT_URL, url);
-    curl_easy_setopt(f->curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(f->curl, CURLOPT_ACCEPT_ENCODING, r->encoding);
-    curl_easy_setopt(f->curl, CURLOPT_USERAGENT, agents[r->browser]);
-    curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &receiving);
-    curl_easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(f->curl, CURLOPT_HEADERDATA, &receiving);
-    curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, text);
+    f->api->easy_setopt(f->curl, CURLOPT_URL, url);
+    f->api->easy_setopt(f->curl, CURLOPT_PATH_AS_IS, 1L);
+    f->api->easy_setopt(f->curl, CURLOPT_ACCEPT_ENCODING, r->encoding);
+    f->api->easy_setopt(f->curl, CURLOPT_USERAGENT, agents[r->browser]);
+    f->api->easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_body);
+    f->api->easy_setopt(f->curl, CURLOPT_WRITEDATA, &receiving);
+    f->api->easy_setopt(f->curl, CURLOPT_HEADERFUNCTION, on_header);
+    f->api->easy_setopt(f->curl, CURLOPT_HEADERDATA, &receiving);
+    f->api->easy_setopt(f->curl, CURLOPT_ERRORBUFFER, text);
     out->body = calloc(1, 1);
     receiving.cap = 1;
-    CURLcode code = out->body != NULL ? curl_easy_perform(f->curl) : CURLE_OUT_OF_MEMORY;
-    curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, NULL);
+    CURLcode code = out->body != NULL ? f->api->easy_perform(f->curl) : CURLE_OUT_OF_MEMORY;
+    f->api->easy_setopt(f->curl, CURLOPT_ERRORBUFFER, NULL);
     if (code != CURLE_OK && !out->too_long && !out->headers_too_long) {
         snprintf(error, PAGE_ERROR_BYTES, "%.240s",
-                 text[0] != '\0' ? text : curl_easy_strerror(code));
+                 text[0] != '\0' ? text : f->api->easy_strerror(code));
         page_reply_free(out);
         return failure_of(code);
     }
-    curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &out->status);
+    f->api->easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &out->status);
     return PAGE_FETCHED;
 }
 

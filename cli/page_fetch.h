@@ -48,7 +48,8 @@ enum page_failure {
 };
 
 // `origin` is "https://host:port", without a slash at the end. `pin` is the SHA-256 of the only key
-// that counts then (NULL: the system's authorities decide, or those of ca_file). NULL: no memory.
+// that counts then (NULL: the system's authorities decide, or those of ca_file). NULL: libcurl is
+// not installed, or no memory.
 struct page_fetcher *page_fetcher_new(const char *origin, const char *ca_file, const uint8_t *pin);
 void page_fetcher_free(struct page_fetcher *f);
 

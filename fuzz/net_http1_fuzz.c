@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(n > 0 ? (size_t)n <= size && n <= HTTP1_HEAD_MAX_BYTES
                  : n == SOTTO_EAGAIN || n == SOTTO_EPARSE || n == SOTTO_ELIMIT);
     if (n > 0) {
+        assert(strlen(request.host) <= HTTP1_FIELD_MAX_BYTES && !(request.get && request.head));
+        (void)http1_list_has(request.accept_encoding, "br");
         assert(request.path[0] == '/' && strlen(request.path) <= HTTP1_PATH_MAX_BYTES);
         if (request.websocket) {
             char accept[HTTP1_ACCEPT_BYTES + 1];
