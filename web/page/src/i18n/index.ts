@@ -31,7 +31,7 @@ export const direction = (lang: Language = language): 'ltr' | 'rtl' => (lang ===
 export function chooseLanguage(wanted: readonly string[]): Language {
   for (const tag of wanted) {
     const base = tag.toLowerCase().split('-')[0]
-    if (base && base in LANGUAGES) return base as Language
+    if (base && Object.hasOwn(LANGUAGES, base)) return base as Language
   }
   return 'en'
 }
@@ -61,4 +61,4 @@ export function t(key: Key, params: Params = {}): string {
 }
 
 /** A key made at run time ("end.hangup"), or the other one if there is no such key. */
-export const keyOr = (key: string, otherwise: Key): Key => (key in en ? key as Key : otherwise)
+export const keyOr = (key: string, otherwise: Key): Key => (Object.hasOwn(en, key) ? key as Key : otherwise)

@@ -40,7 +40,7 @@ export function readPrefs(text: string | null): Prefs {
   const number = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0)
   const language = raw['language']
   return {
-    ...(typeof language === 'string' && language in LANGUAGES ? { language: language as Language } : {}),
+    ...(typeof language === 'string' && Object.hasOwn(LANGUAGES, language) ? { language: language as Language } : {}),
     theme: raw['theme'] === 'light' || raw['theme'] === 'dark' ? raw['theme'] : 'auto',
     keys: raw['keys'] !== false,
     quiet_until: number(raw['quiet_until']),
