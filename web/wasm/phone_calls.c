@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "phone_impl.h"
 
+#include "contact_acts.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -74,7 +76,7 @@ int phone_dial(struct phone *p, const json_t *args, json_t **result)
         phone_mark_call(p, call);
         size_t place = call_notes_place(&p->notes, call);
         if (place < SOTTO_CALLS_MAX) {
-            p->calls[place].relay = target.link.relay;
+            p->calls[place].link = target.link;
         }
         *result = json_pack("{s:I}", "call", (json_int_t)call);
     }
@@ -151,10 +153,40 @@ int phone_mute(struct phone *p, const json_t *args, json_t **result)
     return act_flag(p, args, "on", sotto_device_mute);
 }
 
+// The words are compared with an identity: it must be one that is known from here on.
+static void keep_peer(struct phone *p, uint32_t call)
+{
+    size_t place = call_notes_place(&p->notes, call);
+    struct sotto_call_info info;
+    struct sotto_contact contact;
+    bool fresh;
+    if (place == SOTTO_CALLS_MAX || sotto_device_call_info(p->device, call, &info) != SOTTO_OK ||
+        info.incoming || !info.secure ||
+        store_contact_get(p->store, &info.peer, &contact) != SOTTO_ENOTFOUND) {
+        return;
+    }
+    // If another contact has that label, nothing can be kept, and the words count for this call
+    // only.
+    (void)contact_keep_link(p->store, &p->calls[place].link, info.label, p->now.unix_s, &fresh,
+                            &contact);
+    sotto_wipe(&contact, sizeof contact);
+    phone_mark(p, DIRTY_CONTACTS);
+}
+
 int phone_words(struct phone *p, const json_t *args, json_t **result)
 {
     (void)result;
-    return act_flag(p, args, "match", sotto_device_words_compared);
+    uint32_t call;
+    if (json_is_true(json_object_get(args, "match")) && read_call(p, args, &call) == SOTTO_OK) {
+        keep_peer(p, call);
+    }
+    int error = act_flag(p, args, "match", sotto_device_words_compared);
+    // The call is ended all the same, if there is nobody in the book to be marked.
+    bool differ = json_is_false(json_object_get(args, "match"));
+    struct sotto_call_info info;
+    bool known = error == SOTTO_ENOTFOUND && differ && read_call(p, args, &call) == SOTTO_OK &&
+                 sotto_device_call_info(p->device, call, &info) == SOTTO_OK;
+    return known ? SOTTO_OK : error;
 }
 
 // ---- all of them -------------------------------------------------------------------------------

@@ -157,8 +157,10 @@ static void on_ended(struct phone *p, size_t place)
         json_string_value(json_object_get(json_object_get(call, "stats"), "transport"));
     struct store_log_entry e;
     call_note_entry(&e, note, &info, transport != NULL ? transport : "", p->now);
-    json_decref(call);
+    phone_tell(p, json_pack("{s:s,s:o}", "event", "call", "call", call));
     note->logged = true;
+    sotto_wipe(p->calls[place].link.token, sizeof p->calls[place].link.token);
+    sotto_wipe(&p->calls[place].link.secret, sizeof p->calls[place].link.secret);
     if (store_log_add(p->store, &e) == SOTTO_OK) {
         phone_mark(p, DIRTY_LOG);
     }
@@ -174,11 +176,12 @@ static void on_call_state(struct phone *p, const struct sotto_event *ev)
     if (ev->state == SOTTO_CALL_ACTIVE && p->second == SOTTO_NEVER) {
         p->second = p->now.mono_ns + PHONE_SECOND_NS;
     }
+    // While it is only being checked, our user knows nothing of it. Its end is told at once: its
+    // place may be taken by the next call.
+    p->calls[place].dirty = ev->state != SOTTO_CALL_CHECKING && ev->state != SOTTO_CALL_ENDED;
     if (ev->state == SOTTO_CALL_ENDED) {
         on_ended(p, place);
     }
-    // While it is only being checked, our user knows nothing of it.
-    p->calls[place].dirty = ev->state != SOTTO_CALL_CHECKING;
 }
 
 static void on_incoming(struct phone *p, const struct sotto_event *ev)
@@ -400,15 +403,19 @@ static json_t *next_queued(struct phone *p)
     return event;
 }
 
+// What the page is to read again is told when the device has no more to say, so that one telling
+// does.
 json_t *phone_next_event(struct phone *p)
 {
     for (;;) {
         json_t *event = next_queued(p);
-        event = event != NULL ? event : next_call(p);
-        event = event != NULL ? event : next_dirty(p);
         struct sotto_event ev;
-        if (event != NULL || p->device == NULL || !sotto_device_next_event(p->device, &ev)) {
+        if (event != NULL) {
             return event;
+        }
+        if (p->device == NULL || !sotto_device_next_event(p->device, &ev)) {
+            event = next_call(p);
+            return event != NULL ? event : next_dirty(p);
         }
         act_on(p, &ev);
         sotto_wipe(&ev, sizeof ev);

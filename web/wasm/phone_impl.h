@@ -51,13 +51,13 @@ struct phone_link {
 
 // What the telephone knows of a call beside its note.
 struct phone_call {
-    bool waiting;                     // came while another one was active
-    bool dirty;                       // to be told
-    bool looked;                      // whether the other side is a contact has been looked up ...
-    bool has_contact;                 // ... and it is one
-    struct sotto_relay_address relay; // outgoing: through which
-    uint64_t received, lost;          // at the last look
-    unsigned lost_q8;                 // share of cells, smoothed, in 1/256
+    bool waiting;                  // came while another one was active
+    bool dirty;                    // to be told
+    bool looked;                   // whether the other side is a contact has been looked up ...
+    bool has_contact;              // ... and it is one
+    struct sotto_number_link link; // outgoing; token and secret only while it lasts
+    uint64_t received, lost;       // at the last look
+    unsigned lost_q8;              // share of cells, smoothed, in 1/256
 };
 
 struct phone_exchange {

@@ -263,7 +263,7 @@ static const char *call_transport(const struct phone *p, const struct phone_call
                                   const struct sotto_call_info *info)
 {
     const struct phone_link *link =
-        link_to(p, info->incoming ? &store_profile(p->store)->home : &c->relay);
+        link_to(p, info->incoming ? &store_profile(p->store)->home : &c->link.relay);
     return link != NULL ? transport_text(link) : "";
 }
 
