@@ -86,7 +86,7 @@ static void start_relay(void)
                    .dials_per_address_per_minute = 1000,
                    .meets_per_address_per_minute = 1000,
                    .registers_per_address_per_minute = 1000},
-        .output = {out_message, out_datagram, out_close, NULL},
+        .output = {.message = out_message, .datagram = out_datagram, .close = out_close},
     };
     assert_int_equal(relay_memory_new(&rig.store, sotto_env_default()), 0);
     cfg.store = relay_memory_store(rig.store);
@@ -465,7 +465,7 @@ void rig_forget(struct rig_phone *p)
 
 // ---- telephones --------------------------------------------------------------------------------
 
-static void start(struct rig_phone *p)
+static void start_phone(struct rig_phone *p)
 {
     p->host = (struct slots_host){.write = slot_write, .user = p};
     assert_int_equal(phone_new(&p->phone, &p->host), 0);
@@ -474,7 +474,7 @@ static void start(struct rig_phone *p)
     }
 }
 
-static void stop(struct rig_phone *p)
+static void stop_phone(struct rig_phone *p)
 {
     for (unsigned i = 0; i < SOTTO_LINKS_MAX; i++) {
         disconnect_link(&p->links[i]);
@@ -487,8 +487,8 @@ static void stop(struct rig_phone *p)
 
 void rig_restart(struct rig_phone *p)
 {
-    stop(p);
-    start(p);
+    stop_phone(p);
+    start_phone(p);
 }
 
 void rig_line(struct rig_phone *p, const char *name)
@@ -514,7 +514,7 @@ int rig_setup(void **state)
         for (unsigned l = 0; l < SOTTO_LINKS_MAX; l++) {
             p->links[l] = (struct rig_link){.phone = p, .number = l};
         }
-        start(p);
+        start_phone(p);
     }
     return 0;
 }
@@ -523,7 +523,7 @@ int rig_teardown(void **state)
 {
     (void)state;
     for (size_t i = 0; i < RIG_PHONES; i++) {
-        stop(&rig.phones[i]);
+        stop_phone(&rig.phones[i]);
         for (unsigned s = 0; s < SLOTS_COUNT; s++) {
             free(rig.phones[i].slot[s]);
         }
