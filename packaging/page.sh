@@ -2,6 +2,7 @@
 # Builds build/page, what a relay serves to browsers. `make page` runs it, after deps.sh --web.
 #
 #   packaging/page.sh [arguments of web/page/build.mjs...]
+#   packaging/page.sh test    the page's own tests instead: types, units, the build. 77: no node
 #
 # The telephone's module is compiled, npm's packages are installed if their lock file has changed, and
 # everything is bundled. What had not changed takes no time.
@@ -9,10 +10,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export SOTTO_DEPS="${SOTTO_DEPS:-$PWD/build/deps}"
 mkdir -p build
+if [ "${1:-}" = test ] && ! command -v npm >/dev/null; then
+    echo "skipped: there is no npm"
+    exit 77
+fi
 
-packaging/setup.sh wasm
-ninja -C build/wasm web/wasm/sotto.wasm
-
+# Two at once would install into the same directory.
 exec 9>build/.page.lock
 flock 9
 packages=web/page/node_modules
@@ -26,4 +29,13 @@ if [ "$(cat $packages/.installed 2>/dev/null)" != "$stamp" ]; then
     }
     echo "$stamp" >$packages/.installed
 fi
+exec 9>&-
+
+if [ "${1:-}" = test ]; then
+    cd web/page
+    npm run --silent check
+    exec node test.mjs
+fi
+packaging/setup.sh wasm
+ninja -C build/wasm web/wasm/sotto.wasm
 exec node web/page/build.mjs "$@"
