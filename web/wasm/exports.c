@@ -166,11 +166,10 @@ int page_mic_open(void)
     return phone_mic_open(phone) ? 1 : 0;
 }
 
-// The neural part of the voice, which is loaded later. 0, or an error: calls go on without.
+// The neural part of the voice, which is loaded later; data is never freed. 0, or an error: calls go
+// on without.
 EXPORT(page_weights) int page_weights(const uint8_t *data, size_t len);
 int page_weights(const uint8_t *data, size_t len)
 {
-    (void)data;
-    (void)len;
-    return SOTTO_ESTATE;
+    return sotto_voice_weights(data, len);
 }
