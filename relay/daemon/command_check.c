@@ -18,8 +18,10 @@
 #include "daemon/certificate.h"
 #include "daemon/commands.h"
 #include "daemon/control.h"
+#include "daemon/hex.h"
 #include "daemon/process.h"
 #include "daemon/server.h"
+#include "daemon/site.h"
 
 #define DAY_S            86400
 #define DISK_LEAST_BYTES (100u << 20)
@@ -162,6 +164,35 @@ static void check_port(struct checking *c, int type, const char *name)
                name, strerror(reason), cfg->port);
 }
 
+static void check_page(struct checking *c)
+{
+    char found[SITE_DIRECTORY_MAX], error[CONFIG_ERROR_MAX], hash[2 * SITE_HASH_BYTES + 1];
+    const char *directory = c->o->config.page;
+    struct site s = {.count = 0};
+    if (strcmp(directory, CONFIG_NO_PAGE) == 0) {
+        report(c, GOOD, "no web page is served, as configured");
+        return;
+    }
+    if (directory[0] == '\0' && !site_default_directory(found)) {
+        report(c, WARNING,
+               "no web page is installed with this program: browsers find nothing here "
+               "(\"page\")");
+        return;
+    }
+    directory = directory[0] != '\0' ? directory : found;
+    if (site_load(&s, directory, error, sizeof error) != 0) {
+        report(c, BAD, "%s", error);
+        return;
+    }
+    hex_encode(s.release, sizeof s.release, hash);
+    if (s.released)
+        report(c, GOOD, "web page in %s, hash %s", directory, hash);
+    else
+        report(c, WARNING, "the web page in %s has no release.json: nobody can verify it",
+               directory);
+    site_free(&s);
+}
+
 static void check_name(struct checking *c)
 {
     const char *name = c->o->config.name;
@@ -234,6 +265,7 @@ int command_check(const struct options *o)
         check_port(&c, SOCK_DGRAM, "UDP");
         check_port(&c, SOCK_STREAM, "TCP");
     }
+    check_page(&c);
     check_name(&c);
     check_clock(&c);
     check_files(&c);
