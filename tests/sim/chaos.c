@@ -211,6 +211,8 @@ void chaos_user(struct person *p)
         act_dial(p);
     if (rng_chance(&s->rng, 30))
         act_on_numbers(p);
+    if (p->has_line && rng_chance(&s->rng, 30))
+        user_push(p, rng_chance(&s->rng, 800));
 }
 
 // ---- what goes wrong ---------------------------------------------------------------------------

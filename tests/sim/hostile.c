@@ -191,7 +191,8 @@ static void lie_forge(struct sim *s, struct hostile *h, struct conn *c, sotto_ns
 {
     static const enum link_type types[] = {LINK_CLOSE,   LINK_OK,     LINK_FAILED, LINK_INCOMING,
                                            LINK_MET,     LINK_SIGNAL, LINK_TICKET, LINK_REPLACED,
-                                           LINK_WELCOME, LINK_PING,   LINK_DIAL,   LINK_HELLO};
+                                           LINK_WELCOME, LINK_PING,   LINK_DIAL,   LINK_HELLO,
+                                           LINK_WAKING,  LINK_AWAKE};
     uint8_t bytes[512];
     rng_fill(&h->rng, bytes, sizeof bytes);
     const struct book *b = &c->person->book;
