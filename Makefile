@@ -19,7 +19,7 @@ SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 .DEFAULT_GOAL := all
 PAGE_TARGET = $(if $(filter no,$(PAGE)),deps,page)
 
-.PHONY: all deps page run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
+.PHONY: all deps page wasm run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
 
 all: $(PAGE_TARGET)        ## build sotto, sottod and the page into build/ (the default)
 	@$(SETUP) release
@@ -40,9 +40,14 @@ run: all                   ## see it work: a relay and two people on this machin
 stop:                      ## end the relay and the echo line that `make run` left running
 	@python3 demo/story.py --stop
 
-test:                      ## every test, built by gcc, by gcc with sanitizers, and by clang
-	@$(DEPS) --test
-	@tests/run.sh release asan clang fuzz bench
+wasm:                      ## build the page's module, and the tests that run as WebAssembly
+	@$(DEPS) --web
+	@$(SETUP) wasm
+	@ninja -C build/wasm
+
+test:                      ## every test: built by gcc, with sanitizers, by clang, and as WebAssembly
+	@$(DEPS) --test --web
+	@tests/run.sh release asan clang fuzz bench wasm
 
 check-quick:               ## every test, with sanitizers only
 	@$(DEPS) --test
@@ -51,7 +56,7 @@ check-quick:               ## every test, with sanitizers only
 valgrind: all              ## the unit tests under valgrind
 	@meson test -C build/release --setup valgrind --suite unit
 
-bench: all                 ## measure
+bench: all wasm            ## measure
 	@meson test -C build/release --benchmark --verbose
 
 fuzz:                      ## fuzz each target for FUZZ_SECONDS (300)

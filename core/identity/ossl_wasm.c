@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Randomness for OpenSSL in a WebAssembly module, and compiled only for one. Its library is built without a source of its own
-// (packaging/deps.sh): whatever draws randomness before the method below is in place fails. The
-// method hands every drawing to getentropy, which WASI answers with random_get, and a page with
-// crypto.getRandomValues: the same source that sotto_env_default has.
+// Randomness for OpenSSL in a WebAssembly module, and compiled only for one. Its library is built
+// without a source of its own (packaging/deps.sh): whatever draws randomness before the method
+// below is in place fails. The method hands every drawing to getentropy, which WASI answers with
+// random_get, and a page with crypto.getRandomValues: the same source that sotto_env_default has.
 // A whole provider would be the modern way to the same three functions.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -25,8 +25,9 @@ static int random_status(void)
     return 1;
 }
 
-static const RAND_METHOD method = {
-    .bytes = random_bytes, .pseudorand = random_bytes, .status = random_status};
+static const RAND_METHOD method = {.bytes = random_bytes,
+                                   .pseudorand = random_bytes,
+                                   .status = random_status};
 
 // Nothing calls it, so meson.build asks the linker for its name, and "used" keeps it.
 __attribute__((constructor, used)) void ossl_wasm_randomness(void);

@@ -47,7 +47,7 @@ static int read_weights(void **state)
     (void)state;
     char path[512];
     FILE *f;
-    snprintf(path, sizeof path, "%s/plc.weights", getenv("SOTTO_WEIGHTS"));
+    snprintf(path, sizeof path, "%s/plc.weights", getenv("SOTTO_WEIGHTS_DIR"));
     f = fopen(path, "rb");
     if (f == NULL || fseek(f, 0, SEEK_END) != 0) {
         return 1;

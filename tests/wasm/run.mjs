@@ -11,7 +11,7 @@ import { argv, env, exit } from 'node:process'
 import { WASI } from 'node:wasi'
 
 // The last one has recorded speech, for tests of sound.
-const directories = [env.SOTTO_VECTORS, env.SOTTO_WEIGHTS, '/usr/share/pocketsphinx/test/data']
+const directories = [env.SOTTO_VECTORS, env.SOTTO_WEIGHTS_DIR, '/usr/share/pocketsphinx/test/data']
 
 const [program, ...args] = argv.slice(2)
 const wasi = new WASI({
