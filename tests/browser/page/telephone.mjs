@@ -73,6 +73,8 @@ export class Telephone {
 
   // A link as somebody tapped it; one of the own relay goes to where this page is opened.
   async open(link = '') {
+    // Anew, also where only what follows the # is another one.
+    if (this.page.url() !== 'about:blank') await this.page.goto('about:blank');
     const own = link.startsWith(this.scene.stage.origin) ? link.slice(this.scene.stage.origin.length) : link;
     await this.page.goto(own.startsWith('http') ? own : this.at + (own || '/'));
   }
@@ -131,7 +133,7 @@ export class Telephone {
 
   async hangUp() {
     await this.press('call.hangup');
-    await this.button('call.hangup').waitFor({ state: 'hidden' });
+    await this.over();
   }
 
   // How the call is carried, as "network" on the call's screen tells.
@@ -144,11 +146,23 @@ export class Telephone {
   // The caller's page of a link.
   async callLink(link) {
     await this.open(link);
+    await this.button('call').waitFor();
+    // A private window, as the contexts of these tests are, warns before it binds a number.
+    const forgets = await this.page.getByText(t('forgets.short', {}, true)).count() > 0;
     await this.press('call');
+    if (forgets) await this.press('forgets.call');
   }
 
-  async ended(key, timeout = 15000) {
+  // The call's end is shown and says so.
+  async ended(key = 'end.over', timeout = 15000) {
     await this.seesHeading(key, {}, timeout);
+  }
+
+  // The same, and what it says is taken note of.
+  async over(key = 'end.over', timeout = 15000) {
+    await this.ended(key, timeout);
+    await this.button('done').click({ timeout: 5000 }).catch(() => {}); // an own hang-up leaves by itself
+    await this.heading(key).waitFor({ state: 'hidden' });
   }
 
   async path_is(transport, timeout = 20000) {

@@ -3,7 +3,6 @@
 import { Audio, type Device } from './audio.ts'
 import { read_lock } from './keys.ts'
 import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
-import { private_window } from './private.ts'
 import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
 import { push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
 import { Tabs, type Said, type ToSay } from './tabs.ts'
@@ -33,12 +32,10 @@ export class Client implements Phone {
   private told: (Said & { kind: 'here' }) | null = null // by the leader
   private readonly settled: Promise<void> // whether this tab leads
   private settle!: () => void
-  private forgetful = Promise.resolve(false)
   private awake: WakeLockSentinel | null = null
 
   constructor() {
     this.settled = new Promise(resolve => { this.settle = resolve })
-    this.forgetful = private_window()
     this.audio = new Audio({
       speaker: port => this.send({ kind: 'speaker', port }, [port]),
       microphone: port => port ? this.send({ kind: 'microphone', port }, [port]) : this.send({ kind: 'microphone_off' }),
@@ -77,21 +74,20 @@ export class Client implements Phone {
   private async lead(): Promise<void> {
     const before = this.opened
     this.told = null
-    await this.start_worker()
+    this.start_worker()
     // What was asked of the tab that is gone will not be answered.
     if (before) await this.take_over()
     this.settle()
     this.tabs.say(this.here())
   }
 
-  private async start_worker(): Promise<void> {
-    const forgetful = await this.forgetful
+  private start_worker(): void {
     const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
     const worker = new Worker(worker_url(), { type: 'module', name: 'sotto' })
     worker.onmessage = (event: MessageEvent<FromWorker>) => this.from_worker(event.data)
     worker.onerror = () => this.fail_all('EUNSUPPORTED', 'the worker did not start')
     this.worker = worker
-    this.send({ kind: 'start', forgetful, saving })
+    this.send({ kind: 'start', saving })
   }
 
   // The tab that led is gone, and its calls with it. Without a lock it goes on by itself.

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links with connections that the test opens, feeds and breaks, in real time.
+// Links with connections that the test opens, feeds and breaks; time passes as the test says.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { afterEach, beforeEach, describe, mock, test } from 'node:test'
 import type { Connection, ConnectionEvents, Target, Transport } from './connection.ts'
 import { ANSWER_CALL_MS, HEAD_START_MS, Link, SILENT_CALL_MS, type LinkOwner } from './link.ts'
 
 const TARGET: Target = { webtransport: { url: '', hashes: [] }, websocket: '', foreign_certificate: false }
-const pause = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
+const STEP_MS = 5
+let now = 0
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  mock.method(performance, 'now', () => now)
+})
+afterEach(() => {
+  mock.timers.reset()
+  mock.restoreAll()
+})
+
+async function pause(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += STEP_MS) {
+    now += STEP_MS
+    mock.timers.tick(STEP_MS)
+    await new Promise<void>(done => setImmediate(done))
+  }
+}
 
 class Fake implements Connection {
   on: ConnectionEvents | null = null
@@ -46,7 +64,7 @@ function rig(plans: { webtransport: Plan[] | null; websocket: Plan[] }, forever 
         const fake = new Fake(transport)
         if (!abort.aborted) made.push(fake)
         resolve(fake)
-      }, 'open_ms' in plan ? plan.open_ms : plan.fail_ms).unref()
+      }, 'open_ms' in plan ? plan.open_ms : plan.fail_ms)
     })
   const owner: LinkOwner = {
     target: async () => TARGET,
@@ -65,7 +83,7 @@ function rig(plans: { webtransport: Plan[] | null; websocket: Plan[] }, forever 
 
 const never: Plan = { open_ms: 1e6 }
 
-describe('a link', { concurrency: true }, () => {
+describe('a link', () => {
   test('takes WebTransport and does not even try WebSocket when it opens in time', async () => {
     const r = rig({ webtransport: [{ open_ms: 50 }], websocket: [{ open_ms: 1 }] })
     r.link.start()

@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether this is a private window, which forgets everything when it is closed. No browser tells; each
-// gives itself away differently. Wrong guesses only make the page warn, or fail to.
+// Whether this is a private window, which forgets everything when it is closed. No browser tells; this
+// is how Chromium gives itself away. A wrong guess only makes the page warn, or fail to.
 
-/** Chromium gives a private window storage in proportion to memory instead of the disk. */
-const QUOTA_PER_HEAP = 2
+const PROBES = 9
 
-export function quota_is_private(quota: number, heap_limit: number): boolean {
-  return heap_limit > 0 && quota < QUOTA_PER_HEAP * heap_limit
+/** What is used of a FileSystemSyncAccessHandle. */
+export interface ProbeFile {
+  getSize(): number
+  write(bytes: Uint8Array, options: { at: number }): number
+  truncate(size: number): void
+  flush(): void
 }
 
-export async function private_window(): Promise<boolean> {
-  const heap = (performance as { memory?: { jsHeapSizeLimit: number } }).memory?.jsHeapSizeLimit ?? 0
-  const quota = await temporary_quota() ?? (await navigator.storage?.estimate?.().catch(() => undefined))?.quota
-  return quota !== undefined && quota_is_private(quota, heap)
-}
+const middle = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!
 
-interface OldQuota { queryUsageAndQuota(told: (used: number, quota: number) => void, failed: () => void): void }
-
-function temporary_quota(): Promise<number | undefined> {
-  const old = (navigator as { webkitTemporaryStorage?: OldQuota }).webkitTemporaryStorage
-  return new Promise(resolve => old ? old.queryUsageAndQuota((_, quota) => resolve(quota), () => resolve(undefined))
-    : resolve(undefined))
+/** A private window's file is in another process's memory, so that asking for its size takes longer than
+ * making it durable; a file on a disk is the other way round. */
+export function file_is_memory(file: ProbeFile, now: () => number = () => performance.now()): boolean {
+  const size = file.getSize()
+  const sizes: number[] = []
+  const flushes: number[] = []
+  for (let i = 0; i < PROBES; i++) {
+    const byte = new Uint8Array([i])
+    file.write(byte, { at: size })
+    const start = now()
+    file.flush()
+    const flushed = now()
+    file.getSize()
+    flushes.push(flushed - start)
+    sizes.push(now() - flushed)
+  }
+  file.truncate(size)
+  return middle(flushes) < middle(sizes)
 }

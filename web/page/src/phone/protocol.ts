@@ -7,7 +7,7 @@ import type { CommandName, PhoneEvent } from './types.ts'
 export interface Extra { credential?: Uint8Array<ArrayBuffer> }
 
 export type ToWorker =
-  | { kind: 'start'; forgetful: boolean; saving: boolean } // first, once
+  | { kind: 'start'; saving: boolean } // first, once
   | { kind: 'do'; id: number; name: CommandName; args: object; extra: Extra }
   | { kind: 'network' } // has changed, or is back
   | { kind: 'speaker' | 'microphone'; port: MessagePort } // to the worklet; the one before is forgotten

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { quota_is_private } from './private.ts'
 import { target_of, type RelayInfo } from './relay.ts'
 
 const own: RelayInfo = { host: 'relay.example', port: 4433, certificate_hashes: ['AQID'], aliases: ['Old.example:443'] }
@@ -37,10 +36,4 @@ test('another office: its own name, no hash, never in the clear', () => {
 
 test('an IPv6 address is in brackets', () => {
   assert.equal(target_of(null, { host: '::1', port: 443, pinned: false }, page).websocket, 'wss://[::1]:443/sotto')
-})
-
-test('a private window is known by little storage for much memory', () => {
-  assert.equal(quota_is_private(3e9, 4e9), true)
-  assert.equal(quota_is_private(60e9, 4e9), false)
-  assert.equal(quota_is_private(1e6, 0), false) // a browser that tells no heap
 })

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the telephone's store is kept: two files of this origin's private file system, which only a
 // worker can write at once and durably. What is in them is sealed by the telephone.
+import { file_is_memory } from './private.ts'
 import { PhoneError } from './types.ts'
 
 export const SLOTS = 2
@@ -79,13 +80,15 @@ async function open_handle(dir: FileSystemDirectoryHandle, name: string): Promis
   }
 }
 
-/** `forgetful`: the page has reason to believe that this window is a private one. */
-export async function open_storage(forgetful: boolean): Promise<Storage> {
+// The others give a private window no files at all.
+const is_chromium = () => 'userAgentData' in navigator
+
+export async function open_storage(): Promise<Storage> {
   const files: FileSystemSyncAccessHandle[] = []
   try {
     const dir = await navigator.storage.getDirectory()
     for (let i = 0; i < SLOTS; i++) files.push(await open_handle(dir, `sotto-slot-${i}`))
-    return new FileStorage(files, !forgetful)
+    return new FileStorage(files, !(is_chromium() && file_is_memory(files[0]!)))
   } catch (error) {
     for (const file of files) file.close()
     if (error instanceof PhoneError) throw error

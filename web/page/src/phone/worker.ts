@@ -19,10 +19,10 @@ interface Parts { telephone: Telephone; runner: Runner; vault: Vault; stop: () =
 
 let neural: Neural = 'off'
 
-async function start(forgetful: boolean, saving: boolean): Promise<Parts> {
+async function start(saving: boolean): Promise<Parts> {
   const relay = new OwnRelay()
   void relay.get()
-  const storage = await open_storage(forgetful)
+  const storage = await open_storage()
   const telephone = await load_telephone(__ASSETS__.wasm, (which, bytes) => storage.write(which, bytes),
     text => console.info('telephone:', text))
   for (let which = 0; which < 2; which++) telephone.slot(which, storage.read(which))
@@ -113,7 +113,7 @@ let queue = Promise.resolve()
 self.onmessage = (event: MessageEvent<ToWorker>) => {
   const message = event.data
   if (message.kind === 'start') {
-    parts = start(message.forgetful, message.saving)
+    parts = start(message.saving)
     parts.catch((error: unknown) => {
       const { code, detail } = error instanceof PhoneError ? error : new PhoneError('EINTERNAL', String(error))
       post({ kind: 'broken', detail: detail === '' ? code : `${code}: ${detail}` })
