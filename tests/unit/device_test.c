@@ -495,6 +495,57 @@ static void who_has_no_line_publishes_nothing(void **state)
     assert_int_equal(sotto_device_register(r.device, invite, r.now, &request), SOTTO_ESTATE);
 }
 
+static void subscriptions_are_left_at_home(void **state)
+{
+    (void)state;
+    uint32_t request, again;
+    struct sotto_event e;
+    struct sotto_push push = {.endpoint = "https://push.example/1", .p256dh = {4, 5}, .auth = {6}};
+    begin(true);
+    log_in();
+    assert_int_equal(sotto_device_push(r.device, &push, r.now, &request), SOTTO_OK);
+    assert_int_equal(sotto_device_push(r.device, NULL, r.now, &again), SOTTO_ESTATE);
+    push.endpoint[0] = 'X'; // it was copied
+    assert_int_equal(heard(), LINK_PUSH);
+    sotto_device_link_down(r.device, 0, true, r.now);
+    log_in();
+    assert_int_equal(heard(), LINK_PUSH); // once more
+    assert_int_equal(r.got.request, request);
+    assert_int_equal(r.got.endpoint_len, 22);
+    assert_memory_equal(r.got.endpoint, "https://push.example/1", 22);
+    assert_memory_equal(r.got.p256dh, push.p256dh, sizeof push.p256dh);
+    assert_memory_equal(r.got.auth, push.auth, sizeof push.auth);
+    failed(request, LINK_CODE_DENIED);
+    assert_true(event(SOTTO_EVENT_RESULT, &e));
+    assert_int_equal(e.request, request);
+    assert_int_equal(e.code, LINK_CODE_DENIED);
+    assert_int_equal(r.device->push.endpoint[0], 0); // nothing stays behind
+    assert_int_equal(sotto_device_push(r.device, NULL, r.now, &request), SOTTO_OK);
+    assert_int_equal(heard(), LINK_UNPUSH);
+    assert_int_equal(r.got.endpoint_len, 0);
+    ok(request);
+    assert_true(event(SOTTO_EVENT_RESULT, &e));
+    assert_int_equal(e.code, 0);
+}
+
+static void what_is_no_subscription_is_not_sent(void **state)
+{
+    (void)state;
+    uint32_t request;
+    struct sotto_push good = {.endpoint = "https://push.example/1", .p256dh = {4}}, bad = good;
+    begin(true);
+    bad.endpoint[0] = '\0';
+    assert_int_equal(sotto_device_push(r.device, &bad, r.now, &request), SOTTO_EINVAL);
+    bad = good;
+    bad.endpoint[9] = '\n';
+    assert_int_equal(sotto_device_push(r.device, &bad, r.now, &request), SOTTO_EINVAL);
+    memset(bad.endpoint, 'a', sizeof bad.endpoint); // without an end
+    assert_int_equal(sotto_device_push(r.device, &bad, r.now, &request), SOTTO_EINVAL);
+    bad = good;
+    bad.p256dh[0] = 2;
+    assert_int_equal(sotto_device_push(r.device, &bad, r.now, &request), SOTTO_EINVAL);
+}
+
 // ---- calls that do not come to be -------------------------------------------------------------
 
 static void incoming(uint32_t circuit, const uint8_t *hash)
@@ -669,6 +720,96 @@ static void a_dial_waits_for_its_link_only_so_long(void **state)
     pass(1);
     assert_true(event(SOTTO_EVENT_CALL_STATE, &e));
     assert_int_equal(e.end, SOTTO_END_LINK);
+}
+
+static bool is_waking(uint32_t call)
+{
+    struct sotto_call_info info;
+    assert_int_equal(sotto_device_call_info(r.device, call, &info), SOTTO_OK);
+    return info.waking;
+}
+
+static void wakes(enum link_type type, uint32_t circuit)
+{
+    say(&(struct link_message){.type = type, .circuit = circuit});
+}
+
+// A relay that keeps saying so keeps nobody waiting for ever.
+static void a_dial_waits_for_a_device_to_wake(void **state)
+{
+    (void)state;
+    struct sotto_number_link link = link_to_somebody();
+    struct sotto_event e;
+    uint32_t call;
+    begin(true);
+    log_in();
+    assert_int_equal(sotto_device_dial(r.device, &link, "Boris", r.now, &call), SOTTO_OK);
+    assert_int_equal(heard(), LINK_DIAL);
+    uint32_t circuit = r.got.circuit;
+    assert_true(told(SOTTO_EVENT_CALL_STATE));
+    wakes(LINK_AWAKE, circuit); // out of turn
+    assert_int_equal(heard(), 0);
+    wakes(LINK_WAKING, circuit);
+    assert_true(event(SOTTO_EVENT_CALL_STATE, &e));
+    assert_int_equal(e.state, SOTTO_CALL_DIALLING);
+    assert_true(is_waking(call));
+    wakes(LINK_WAKING, circuit);
+    assert_false(told(SOTTO_EVENT_CALL_STATE));
+    pass(20 * S); // longer than a session may take
+    wakes(LINK_AWAKE, circuit);
+    assert_int_equal(heard(), LINK_DIAL);
+    assert_int_not_equal(r.got.circuit, circuit);
+    assert_true(is_waking(call)); // until they answer
+    wakes(LINK_AWAKE, circuit);   // that one is over
+    assert_int_equal(heard(), 0);
+    wakes(LINK_WAKING, r.got.circuit);
+    pass(SOTTO_WAKE_TIMEOUT_NS - 20 * S - 1);
+    assert_false(told(SOTTO_EVENT_CALL_STATE));
+    pass(1);
+    assert_true(event(SOTTO_EVENT_CALL_STATE, &e));
+    assert_int_equal(e.end, SOTTO_END_OFFLINE);
+    assert_int_equal(heard(), LINK_CLOSE);
+}
+
+static void a_relay_does_not_have_it_dialled_for_ever(void **state)
+{
+    (void)state;
+    struct sotto_number_link link = link_to_somebody();
+    struct sotto_event e;
+    uint32_t call;
+    begin(true);
+    log_in();
+    assert_int_equal(sotto_device_dial(r.device, &link, "Boris", r.now, &call), SOTTO_OK);
+    for (unsigned i = 0; i <= CALL_REDIALS_MAX; i++) {
+        assert_int_equal(heard(), LINK_DIAL);
+        uint32_t circuit = r.got.circuit;
+        wakes(LINK_WAKING, circuit);
+        wakes(LINK_AWAKE, circuit);
+    }
+    assert_int_equal(heard(), 0);
+    while (event(SOTTO_EVENT_CALL_STATE, &e) && e.state != SOTTO_CALL_ENDED)
+        ;
+    assert_int_equal(e.end, SOTTO_END_OFFLINE);
+}
+
+static void a_waking_call_outlives_its_link(void **state)
+{
+    (void)state;
+    struct sotto_number_link link = link_to_somebody();
+    uint32_t call;
+    begin(true);
+    log_in();
+    assert_int_equal(sotto_device_dial(r.device, &link, "Boris", r.now, &call), SOTTO_OK);
+    assert_int_equal(heard(), LINK_DIAL);
+    wakes(LINK_WAKING, r.got.circuit);
+    sotto_device_link_down(r.device, 0, true, r.now);
+    pass(S);
+    sotto_device_link_up(r.device, 0, r.now);
+    assert_int_equal(heard(), LINK_HELLO);
+    assert_int_equal(heard(), LINK_DIAL);
+    assert_true(is_waking(call));
+    assert_int_equal(sotto_device_hangup(r.device, call, r.now), SOTTO_OK);
+    assert_int_equal(heard(), LINK_CLOSE);
 }
 
 static void a_dial_is_checked_first(void **state)
@@ -872,11 +1013,16 @@ int main(void)
         TEST(a_request_without_an_answer_times_out),
         TEST(full_of_requests_it_still_logs_in),
         TEST(who_has_no_line_publishes_nothing),
+        TEST(subscriptions_are_left_at_home),
+        TEST(what_is_no_subscription_is_not_sent),
         TEST(strangers_do_not_ring),
         TEST(a_flood_is_paced),
         TEST(callers_who_fall_silent_keep_nobody_out),
         TEST(a_dial_says_why_it_failed),
         TEST(a_dial_waits_for_its_link_only_so_long),
+        TEST(a_dial_waits_for_a_device_to_wake),
+        TEST(a_relay_does_not_have_it_dialled_for_ever),
+        TEST(a_waking_call_outlives_its_link),
         TEST(a_dial_is_checked_first),
         TEST(calls_that_are_not_there),
         TEST(a_call_that_takes_over_gets_fresh_sound),
