@@ -297,6 +297,13 @@ export class Client implements Phone {
   // this one leads from now on.
   private async lead_if_better(): Promise<void> {
     if (this.tabs.leader) return
+    this.asked_to_give_way ??= this.ask_to_give_way().finally(() => { this.asked_to_give_way = null })
+    await this.asked_to_give_way
+  }
+
+  private asked_to_give_way: Promise<void> | null = null
+
+  private async ask_to_give_way(): Promise<void> {
     this.told = null
     this.tabs.say({ kind: 'who' })
     for (let at = 0; this.told === null && at < ANSWER_MS; at += 20) await pause(20)
@@ -345,6 +352,8 @@ export class Client implements Phone {
     const { connection } = navigator as { connection?: EventTarget }
     connection?.addEventListener('change', network)
     addEventListener('pagehide', () => this.leave())
+    // A tab that was touched may sound, so it is the better one to lead when a call comes.
+    for (const touch of ['pointerup', 'keyup']) addEventListener(touch, () => void this.lead_if_better(), { once: true })
     addEventListener('beforeunload', event => {
       if (this.tabs.leader && [...this.calls.values()].some(call => call.state === 'active')) event.preventDefault()
     })
