@@ -20,6 +20,7 @@
 #include "daemon/control.h"
 #include "daemon/hex.h"
 #include "daemon/process.h"
+#include "daemon/push.h"
 #include "daemon/server.h"
 #include "daemon/site.h"
 
@@ -247,6 +248,19 @@ static void check_sandbox(struct checking *c)
         report(c, GOOD, "the sandbox is available");
 }
 
+static void check_push(struct checking *c)
+{
+    char program[CONFIG_PATH_MAX];
+    if (!config_pushes(&c->o->config))
+        report(c, GOOD,
+               "devices are not woken when their page is closed: [push] contact says who may be "
+               "asked about it");
+    else if (!push_program(program))
+        report(c, BAD, "%s, which wakes devices, is not installed beside sottod", PUSH_PROGRAM);
+    else
+        report(c, GOOD, "devices are woken by %s", program);
+}
+
 int command_check(const struct options *o)
 {
     struct checking c = {.o = o};
@@ -270,6 +284,7 @@ int command_check(const struct options *o)
     check_clock(&c);
     check_files(&c);
     check_sandbox(&c);
+    check_push(&c);
     if (o->json)
         printf("]\n");
     return c.bad == 0 ? 0 : 1;

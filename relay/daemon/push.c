@@ -17,6 +17,9 @@ _Static_assert(PUSH_ENDPOINT_MAX == LINK_ENDPOINT_MAX_BYTES &&
                    PUSH_POINT_BYTES == LINK_P256DH_BYTES && PUSH_AUTH_BYTES == LINK_AUTH_BYTES,
                "one subscription");
 
+_Static_assert(PUSH_TTL_S *SOTTO_NS_PER_S == RELAY_WAKE_NS,
+               "nobody is woken for a call that is over");
+
 // A job that the sender has not answered yet.
 struct pending {
     uint64_t id; // 0: free
@@ -75,7 +78,7 @@ static int find_key(const struct sottod_config *c, char pem[VAPID_PEM_MAX_BYTES]
 // ---- the sender ---------------------------------------------------------------------------------
 
 // Beside sottod (installed: below libexec; built: in its own directory).
-static bool find_program(char out[CONFIG_PATH_MAX])
+bool push_program(char out[CONFIG_PATH_MAX])
 {
     static const char *const places[] = {PUSH_PROGRAM, "../libexec/sotto/" PUSH_PROGRAM,
                                          "../push/" PUSH_PROGRAM};
@@ -129,7 +132,7 @@ static int start_sender(struct push *p, const struct push_setup *setup, char *er
 {
     char program[CONFIG_PATH_MAX];
     int pair[2];
-    if (!find_program(program)) {
+    if (!push_program(program)) {
         snprintf(error, cap, "its program %s is not installed beside sottod", PUSH_PROGRAM);
         return SOTTO_ENOTFOUND;
     }

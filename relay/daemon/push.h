@@ -21,6 +21,8 @@ struct push_stats {
 // A subscription that its service knows no more.
 typedef void push_gone(const uint8_t line_id[LINK_LINE_ID_BYTES], const char *endpoint, void *user);
 
+// Where the sender is installed; false: nowhere.
+bool push_program(char out[CONFIG_PATH_MAX]);
 // Makes the key if there is none, and starts the sender. SOTTO_ENOTFOUND (no sender installed),
 // SOTTO_EIO, SOTTO_EFULL, SOTTO_EINVAL (the key file is damaged), with a sentence.
 int push_new(struct push **out, uv_loop_t *loop, const struct sottod_config *c, push_gone *gone,
