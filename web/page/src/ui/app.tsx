@@ -81,6 +81,7 @@ function Route({ model }: { model: Model }) {
     case 'history': return <Home><History /></Home>
     case 'exchange': return <ExchangeScreen />
     case 'join': return <JoinPaste />
+    case 'restore': return <Restore />
     case 'settings': return id === '' ? <Home><Settings /></Home> : <SettingsPage id={id} model={model} />
     case 'contacts': if (id) return id === 'add' ? <AddContact /> : <ContactScreen key={id} id={id} />
   }
@@ -100,6 +101,7 @@ function SettingsPage({ id, model }: { id: string; model: Model }) {
 
 /** A link, an invitation or a kit in the address; null if there is none. */
 function Addressed({ model }: { model: Model }) {
+  if (model.fragment.kind === 'kit') return <Restore kitData={model.fragment.data} />
   if (model.linkError) return <LinkProblem code={model.linkError} />
   if (!model.link) return null
   if (model.link.kind === 'number') return <Caller link={model.link} />
@@ -133,7 +135,7 @@ function Place({ model }: { model: Model }) {
   if (model.kitDue) return <KitScreen first onDone={() => { model.kitDue = false; model.go('/contacts') }} />
   return <>
     {ringing && <QuietCall call={ringing} />}
-    {model.link || model.linkError ? <Addressed model={model} /> : <Route model={model} />}
+    {model.link || model.linkError || model.fragment.kind === 'kit' ? <Addressed model={model} /> : <Route model={model} />}
   </>
 }
 

@@ -9,7 +9,11 @@ const RINGBACK: Pattern = { tones: [400, 450], on_ms: 1000, every_ms: 4000, gain
 const WAITING: Pattern = { tones: [587.3, 587.3], on_ms: 180, every_ms: 4000, gain: 0.05 }
 const FADE_S = 0.03
 
+// Of several tabs, one that may sound does.
+const ONE_TAB = 'sotto.bell'
+
 let context: AudioContext | undefined
+let silenced: () => void = () => undefined
 let timer: ReturnType<typeof setInterval> | undefined
 let playing: Pattern | undefined
 
@@ -39,6 +43,7 @@ function play(pattern: Pattern | undefined): void {
   if (playing === pattern) return
   playing = pattern
   clearInterval(timer)
+  silenced()
   if (!pattern) {
     navigator.vibrate?.(0)
     void context?.suspend()
@@ -50,8 +55,18 @@ function play(pattern: Pattern | undefined): void {
     return // no sound here: the screen still shows the call
   }
   // A browser lets a page sound only once it has been touched; until then it shows and vibrates.
-  void context.resume().then(() => { if (playing === pattern) burst(pattern) }, () => undefined)
-  timer = setInterval(() => burst(pattern), pattern.every_ms)
+  const begin = (): void => {
+    if (playing !== pattern) return
+    burst(pattern)
+    timer = setInterval(() => burst(pattern), pattern.every_ms)
+  }
+  const alone = (): Promise<void> => navigator.locks.request(ONE_TAB, { ifAvailable: true }, lock => {
+    if (!lock || playing !== pattern) return undefined
+    begin()
+    return new Promise<void>(done => { silenced = done })
+  })
+  void context.resume().then(alone).catch(() => undefined)
+  if (context.state !== 'running' && pattern.vibrate) navigator.vibrate?.(pattern.vibrate)
 }
 
 export const ring = (): void => play(BELL)

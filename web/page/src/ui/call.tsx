@@ -55,7 +55,7 @@ function Network({ call, samples }: { call: Call; samples: Model['samples'] }) {
       <summary><Bars quality={call.quality} /><span>{t(QUALITY[call.quality])}</span></summary>
       <Graph samples={samples} />
       <dl>
-        {figures.map(([key, value]) => <div key={key}><dt>{t(key)}</dt><dd dir="ltr">{value}</dd></div>)}
+        {figures.map(([key, value]) => <div key={key}><dt>{t(key)}</dt><dd dir="auto">{value}</dd></div>)}
       </dl>
     </details>
   )

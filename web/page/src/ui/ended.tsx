@@ -5,6 +5,7 @@ import type { Call } from '../phone/types'
 import { labelOf } from './call'
 import { endIsAlarm, endText, endTitle } from './errors'
 import { length } from './format'
+import { LINK_PROBLEMS } from './home'
 import { Icon } from './icons'
 import { Avatar, Button, Notice, Row, Screen, useKeys, useModel } from './parts'
 import { isApple, isInstalled } from './support'
@@ -40,6 +41,7 @@ export function EndedScreen({ call }: { call: Call }) {
   useKeys({ Escape: leave, ...(repeat ? { Enter: () => void model.dial(to) } : {}) })
   const caller = model.profile?.has_line === false
   const talked = call.talk_ms > 0
+  const why = call.end === 'link' && model.linkProblem ? LINK_PROBLEMS[model.linkProblem] : undefined
   return (
     <Screen narrow title={t(endTitle(call.end))}
       actions={<>
@@ -51,7 +53,7 @@ export function EndedScreen({ call }: { call: Call }) {
         <p class="hero-name">{labelOf(call)}</p>
         {talked && <p class="hero-note">{t('ended.talked', { time: length(call.talk_ms / 1000) })}</p>}
       </div>
-      {alarm ? <Notice kind="alarm" live>{t(endText(call.end))}</Notice> : <p class="lead centred" role="status">{t(endText(call.end))}</p>}
+      {alarm ? <Notice kind="alarm" live>{t(endText(call.end))}</Notice> : <p class="lead centred" role="status">{t(why ?? endText(call.end))}</p>}
       {caller && talked && (
         <div class="rows">
           <Notice kind="good">{t(model.boot?.durable === false ? 'ended.forgets' : 'ended.kept', { name: labelOf(call) })}</Notice>

@@ -146,7 +146,7 @@ export function Restore({ kitData }: { kitData?: string }) {
     setBusy(false)
   }
   return (
-    <Screen narrow title={t('restore.title')} lead={t('restore.lead')} onBack={() => { model.clearAddress(); model.go('/contacts') }}>
+    <Screen narrow title={t('restore.title')} lead={t('restore.lead')} onBack={() => { model.clearAddress(); model.go('/contacts'); void model.boot_() }}>
       <form class="fill" onSubmit={event => { event.preventDefault(); void restore() }}>
         {!kitData && <>
           <label class="file">

@@ -61,7 +61,7 @@ function denied(code: string | undefined): Key {
     : code === 'version' ? 'line.denied.version' : 'line.denied.text'
 }
 
-const LINK_PROBLEMS: Record<string, Key> = {
+export const LINK_PROBLEMS: Record<string, Key> = {
   unreachable: 'problem.unreachable', certificate: 'problem.certificate', udp_blocked: 'problem.udp_blocked',
   lost: 'problem.lost', offline: 'problem.offline',
 }

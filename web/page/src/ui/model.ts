@@ -145,6 +145,10 @@ export class Model {
       this.linkText = fragment.text
       try {
         this.link = await this.phone.do('link', { text: fragment.text })
+        if (this.link.kind === 'invite' && this.profile?.has_line) {
+          this.clearAddress()
+          this.say('join.already')
+        }
       } catch (error) {
         this.linkError = error instanceof PhoneError ? error.code : 'ELINK_MALFORMED'
       }
@@ -202,11 +206,28 @@ export class Model {
     await this.opened(profile)
   }
 
+  private replacing = false
+
+  /** From a kit or a backup. What is here already is erased first, if the owner agrees. */
   async restore(data: string, passphrase: string, protection: Protection): Promise<void> {
-    const profile = await this.phone.do('restore', {
+    const args = {
       data, passphrase, lock: protection.lock,
       ...(protection.passphrase ? { new_passphrase: protection.passphrase } : {}),
-    })
+    }
+    let profile: Profile
+    try {
+      profile = await this.phone.do('restore', args)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EEXIST') throw error
+      if (!await this.ask(t('restore.replace.title'), t('restore.replace.text'), t('restore.replace'), true)) return
+      this.replacing = true // the screen stays as it is, so that a wrong word can be put right
+      try {
+        await this.phone.do('erase', {})
+        profile = await this.phone.do('restore', args)
+      } finally {
+        this.replacing = false
+      }
+    }
     this.clearAddress()
     this.path = '/contacts'
     await this.opened(profile)
@@ -298,9 +319,11 @@ export class Model {
       case 'profile':
         this.phone.do('profile', {}).then(profile => { this.profile = profile; this.changed() }, () => undefined)
         break
-      case 'leaked': this.again('numbers'); break
+      case 'leaked': this.again('numbers'); this.say('leak.text', { label: event.number.label }); break
       case 'bound': this.again('numbers'); this.say('toast.bound', { label: event.number.label }); break
       case 'publish_failed': this.say('toast.publish_failed'); break
+      case 'push_failed': this.say('toast.push_failed'); break
+      case 'page_audio': this.heardSound(event.problem); break
       case 'exchange': this.heardExchange(event); break
       case 'link': this.linkProblem = event.up ? null : event.reason ?? 'unreachable'; break
       case 'closed': this.closed(); break
@@ -362,6 +385,11 @@ export class Model {
     }
   }
 
+  private heardSound(problem: string): void {
+    if (problem === 'silent') this.say('toast.silent')
+    else if (problem === 'ENOMIC' || problem === 'ENODEVICE') this.micProblem = new PhoneError(problem)
+  }
+
   private heardExchange(event: PhoneEvent & { event: 'exchange' }): void {
     if (event.stage === 'failed' && !this.exchange) return // we gave it up ourselves
     const label = this.exchange?.label ?? ''
@@ -377,6 +405,7 @@ export class Model {
   }
 
   closed(): void {
+    if (this.replacing) return
     this.calls.clear()
     this.profile = null
     this.numbers = []
