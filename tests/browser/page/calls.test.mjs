@@ -29,7 +29,7 @@ async function tabToTab(scene, transport, at) {
   for (const phone of [ada, bob]) await phone.path_is(transport);
   const sides = [new TabSide('Ada', ada.page, ada.wav), new TabSide('Bob', bob.page, bob.wav)];
   await compare(scene, `tab to tab, ${transport}`, sides, from, () => ada.hangUp());
-  await bob.ended('end.over');
+  await bob.ended();
 }
 
 async function tabToProgram(scene, transport, options = []) {

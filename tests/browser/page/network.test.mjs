@@ -49,7 +49,7 @@ export function networkTests(scene) {
     console.log(`  back ${Date.now() - found} ms after the network`);
     await hear(scene, ada, bob);
     await ada.hangUp();
-    await bob.ended('end.over');
+    await bob.ended();
   });
 
   scene.scenario('UDP is blocked in mid-call, and allowed again', async () => {
@@ -63,7 +63,7 @@ export function networkTests(scene) {
     for (const phone of [ada, bob]) await phone.path_is('webtransport', 45000);
     await hear(scene, ada, bob);
     await ada.hangUp();
-    await bob.ended('end.over');
+    await bob.ended();
   });
 
   scene.scenario('the relay restarts in mid-call', async () => {
@@ -74,7 +74,7 @@ export function networkTests(scene) {
     for (const phone of [ada, bob]) await phone.seesNot('call.reconnecting', {}, 20000);
     await hear(scene, ada, bob);
     await ada.hangUp();
-    await bob.ended('end.over');
+    await bob.ended();
   });
 
   scene.scenario('a page is loaded anew in mid-call', async () => {
@@ -82,12 +82,12 @@ export function networkTests(scene) {
     await bob.page.reload();
     await ada.button('call.hangup').waitFor({ state: 'hidden', timeout: 10000 });
     // One tap and they talk again.
-    await bob.press('call');
+    await bob.call();
     await ada.rings('Bob');
     await ada.answer();
     await bob.talks();
     await ada.page.reload();
-    await bob.ended('end.over');
+    await bob.ended();
     await ada.ready();
     await bob.press('ended.again');
     await ada.rings('Bob');

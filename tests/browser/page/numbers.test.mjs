@@ -17,7 +17,7 @@ async function bound(scene) {
   await ada.answer();
   await bob.talks();
   await bob.hangUp();
-  await ada.button('call.hangup').waitFor({ state: 'hidden' });
+  await ada.over();
   return { ada, bob, link };
 }
 
@@ -26,6 +26,7 @@ async function callsAgain(ada, bob) {
   await ada.answer();
   await bob.talks();
   await ada.hangUp();
+  await bob.ended();
 }
 
 export function numberTests(scene) {
@@ -40,7 +41,7 @@ export function numberTests(scene) {
     const later = await bob.another();
     await later.open(link);
     await later.sees('caller.known');
-    await later.press('call');
+    await later.call();
     await callsAgain(ada, later);
   });
 
@@ -56,7 +57,6 @@ export function numberTests(scene) {
     await ada.sees('number.leaked', { n: 1 });
     // Whoever uses it next has it.
     await ada.rebind('Bob');
-    await eve.press('done');
     await eve.callLink(link);
     await callsAgain(ada, eve);
     await bob.callLink(link);
@@ -72,7 +72,6 @@ export function numberTests(scene) {
     await bob.ended('end.unavailable');
     await ada.press('undo');
     await ada.sees('number.bound.text', { name: 'Bob' });
-    await bob.press('done');
     await bob.callLink(link);
     await callsAgain(ada, bob);
   });
@@ -80,7 +79,7 @@ export function numberTests(scene) {
   scene.scenario('a browser that has lost its keys', async () => {
     const { ada, bob, link } = await bound(scene);
     const { origin } = new URL(bob.page.url());
-    await bob.page.goto('about:blank');
+    await bob.page.goto('about:blank'); // where nothing holds what is cleared
     const session = await bob.context.newCDPSession(bob.page);
     await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' });
     await bob.callLink(link);
@@ -88,7 +87,6 @@ export function numberTests(scene) {
     await ada.go('numbers');
     await ada.sees('leak.text', { label: 'Bob' });
     await ada.rebind('Bob');
-    await bob.press('done');
     await bob.callLink(link);
     await callsAgain(ada, bob);
   });
@@ -102,6 +100,7 @@ export function numberTests(scene) {
     await ada.answer();
     await bob.talks();
     await bob.hangUp();
+    await ada.over();
     await bob.callLink(link);
     await bob.ended('end.unavailable');
   });
@@ -117,7 +116,8 @@ export function numberTests(scene) {
     await bob.press('ended.again');
     await ada.rings('Bob');
     await bob.press('call.cancel');
-    await ada.button('answer').waitFor({ state: 'hidden' });
+    await bob.over();
+    await ada.over();
     await ada.page.close();
     await bob.callLink(link);
     await bob.ended('end.offline', 40000);

@@ -26,7 +26,7 @@ export function tabTests(scene) {
       isHeard(scene, phone.page, bob.wav, from, Date.now()).catch(() => false)));
     assert.deepEqual(heard.filter(Boolean).length, 1, 'it is heard in one window');
     await second.hangUp();
-    await bob.ended('end.over');
+    await bob.ended();
     // The window that ran the telephone is closed: the other one goes on.
     await ada.page.close();
     await second.ready(20000);

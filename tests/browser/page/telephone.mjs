@@ -146,6 +146,10 @@ export class Telephone {
   // The caller's page of a link.
   async callLink(link) {
     await this.open(link);
+    await this.call();
+  }
+
+  async call() {
     await this.button('call').waitFor();
     // A private window, as the contexts of these tests are, warns before it binds a number.
     const forgets = await this.page.getByText(t('forgets.short', {}, true)).count() > 0;
@@ -161,8 +165,9 @@ export class Telephone {
   // The same, and what it says is taken note of.
   async over(key = 'end.over', timeout = 15000) {
     await this.ended(key, timeout);
-    await this.button('done').click({ timeout: 5000 }).catch(() => {}); // an own hang-up leaves by itself
-    await this.heading(key).waitFor({ state: 'hidden' });
+    // An own hang-up leaves by itself, perhaps before the button is reached.
+    const pressed = this.press('done').catch((error) => error);
+    await this.heading(key).waitFor({ state: 'hidden' }).catch(async (error) => { throw await pressed ?? error; });
   }
 
   async path_is(transport, timeout = 20000) {
@@ -178,6 +183,8 @@ export class Telephone {
 
   // One of the four places.
   async go(tab) {
+    const [back, place] = [this.page.getByRole('button', { name: t('back') }), this.page.getByRole('navigation')];
+    if (await place.count() === 0 && await back.count() > 0) await back.click();
     await this.page.getByRole('link', { name: t(`tab.${tab}`, {}, true) }).click();
   }
 
