@@ -40,7 +40,7 @@ static bool parse_place(const char *text, size_t len, struct place *out)
             return false;
         port = port * 10 + (unsigned)(text[i] - '0');
     }
-    if (port == 0 || port > UINT16_MAX)
+    if (port == 0 || port > UINT16_MAX || (colon != NULL && colon[1] == '0'))
         return false;
     memcpy(out->host, text, host_len);
     out->host[host_len] = '\0';
