@@ -13,6 +13,7 @@ const LEAVE_MS = 150 // a closing page waits so long for the worker's last words
 const ANSWER_MS = 1000 // of a leader to "who leads?"
 const COMMAND_MS = 30000 // of another tab; then: EBUSY
 const GIVE_WAY_MS = 5000
+const CRASHES_MS = 10000 // two within it: it will not run here
 const START_MS = 1500 // until a tab knows whether it leads
 
 interface Waiting { resolve: (result: never) => void; reject: (error: PhoneError) => void }
@@ -74,8 +75,8 @@ export class Client implements Phone {
   private async lead(): Promise<void> {
     const before = this.opened
     this.told = null
+    this.fail_all('EBUSY', '') // what was asked of the tab that is gone will not be answered
     this.start_worker()
-    // What was asked of the tab that is gone will not be answered.
     if (before) await this.take_over()
     this.settle()
     this.tabs.say(this.here())
@@ -85,7 +86,7 @@ export class Client implements Phone {
     const saving = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true
     const worker = new Worker(worker_url(), { type: 'module', name: 'sotto' })
     worker.onmessage = (event: MessageEvent<FromWorker>) => this.from_worker(event.data)
-    worker.onerror = () => this.fail_all('EUNSUPPORTED', 'the worker did not start')
+    worker.onerror = event => void this.crashed('EUNSUPPORTED', event.message)
     this.worker = worker
     this.send({ kind: 'start', saving })
   }
@@ -220,16 +221,37 @@ export class Client implements Phone {
       case 'measured':
         this.measured = message.measured
         return
-      case 'broken':
-        this.fail_all('EUNSUPPORTED', message.detail)
+      case 'broken': return void this.crashed(message.code, message.detail)
     }
+  }
+
+  private crashed_at = -Infinity
+
+  // Its calls are lost, nothing else: what is kept is whole after each command.
+  private async crashed(code: string, detail: string): Promise<void> {
+    const again = performance.now() - this.crashed_at > CRASHES_MS
+    this.crashed_at = performance.now()
+    this.worker?.terminate()
+    this.worker = null
+    this.fail_all(code, detail)
+    this.quiet()
+    if (!again || !this.opened || !this.tabs.leader) return
+    this.start_worker()
+    await this.take_over()
+  }
+
+  private quiet(): void {
+    void this.audio.listen(false)
+    void this.audio.speak(false)
+    this.stay_awake(false)
   }
 
   /** The leader acts on what is meant for it, and tells all tabs the rest. */
   private drive(event: PhoneEvent): void {
     if (event.event === 'mic') return void this.audio.listen(event.open)
     this.hear(event)
-    if (event.event === 'call' || event.event === 'closed') {
+    if (event.event === 'closed') this.quiet()
+    if (event.event === 'call') {
       const talking = [...this.calls.values()].some(call => call.state === 'active')
       void this.audio.speak(talking)
       this.stay_awake(talking)
@@ -265,6 +287,7 @@ export class Client implements Phone {
       case 'who': if (this.tabs.leader) this.tabs.say(this.here()); break
       case 'here':
         if (this.tabs.leader) break
+        if (this.told !== null && this.told.from !== message.from) this.fail_all('EBUSY', '')
         this.told = message
         this.line = message.line
         this.settle()

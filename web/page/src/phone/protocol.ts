@@ -24,7 +24,7 @@ export type FromWorker =
   | { kind: 'event'; event: PhoneEvent }
   | { kind: 'levels'; mic: number; speaker: number }
   | { kind: 'measured'; measured: Measured }
-  | { kind: 'broken'; detail: string } // the telephone has stopped for good
+  | { kind: 'broken'; code: string; detail: string } // it has stopped: this worker is of no more use
   | { kind: 'stopped' }
 
 /** Every few seconds in a call. Milliseconds. */

@@ -29,16 +29,18 @@ export class Runner {
   private readonly alarm = new Alarm(() => this.on_alarm())
   private exchanging = false
   private draining = false
+  private stopped = false
   private sent = -Infinity
 
   constructor(private readonly telephone: Telephone, private readonly relay: OwnRelay,
-              private readonly tell: (event: PhoneEvent) => void) {
+              private readonly tell: (event: PhoneEvent) => void,
+              private readonly broken: (error: unknown) => void) {
     this.voice = new Voice(telephone, () => this.turn())
   }
 
   /** Whatever has happened: cells, then messages, then everybody else. */
   turn(): void {
-    if (this.draining) return
+    if (this.draining || this.stopped) return
     this.draining = true
     try {
       let more = true
@@ -49,9 +51,12 @@ export class Runner {
       }
       const now = clock()
       if (this.telephone.expiry() > now.mono_ms + PLAY_CLEAR_MS) this.voice.play(now)
+      this.alarm.set(this.telephone.expiry())
+    } catch (error) { // it stands still: nothing of it can be trusted any more
+      this.stop()
+      this.broken(error)
     } finally {
       this.draining = false
-      this.alarm.set(this.telephone.expiry())
     }
   }
 
@@ -71,6 +76,7 @@ export class Runner {
   }
 
   stop(): void {
+    this.stopped = true
     for (const { link } of this.links.values()) link.stop()
     this.links.clear()
     this.alarm.set(Infinity)

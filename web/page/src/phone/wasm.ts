@@ -49,11 +49,11 @@ export function wasm_supported(): boolean {
   return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_PROBE)
 }
 
-/** Fetches and starts it. Rejects with EUNSUPPORTED, or ENETWORK if it cannot be fetched. */
+/** Fetches and starts it. Rejects with EUNSUPPORTED, or ECLOSED if it cannot be fetched. */
 export async function load_telephone(asset: Asset, slot_write: SlotWrite, log: (text: string) => void): Promise<Telephone> {
   if (!wasm_supported()) throw new PhoneError('EUNSUPPORTED', 'WebAssembly SIMD')
   const response = await fetch(asset.url, { integrity: asset.integrity }).catch(() => null)
-  if (!response?.ok) throw new PhoneError('ENETWORK', 'the telephone could not be loaded')
+  if (!response?.ok) throw new PhoneError('ECLOSED', 'the telephone could not be loaded')
   const module = await WebAssembly.compileStreaming(response)
   const holder: { memory?: WebAssembly.Memory } = {}
   const instance = await WebAssembly.instantiate(module, imports(module, holder, slot_write, log))

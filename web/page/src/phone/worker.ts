@@ -30,7 +30,7 @@ async function start(saving: boolean): Promise<Parts> {
   const runner = new Runner(telephone, relay, event => {
     if (event.event === 'closed') vault.closed()
     heard(runner, event)
-  })
+  }, broken)
   const measuring = measure(runner)
   runner.turn()
   void load_neural(telephone, __ASSETS__.weights, saving, () => runner.present().length > 0, state => { neural = state })
@@ -40,6 +40,14 @@ async function start(saving: boolean): Promise<Parts> {
     storage.close()
   } }
 }
+
+function broken(error: unknown): void {
+  const { code, detail } = problem_of(error)
+  post({ kind: 'broken', code, detail })
+}
+
+const problem_of = (error: unknown): PhoneError =>
+  error instanceof PhoneError ? error : new PhoneError('EINTERNAL', String(error))
 
 function heard(runner: Runner, event: PhoneEvent): void {
   if (event.event === 'mic' && !event.open) runner.voice.set_microphone(null)
@@ -72,8 +80,9 @@ async function run({ telephone, runner, vault }: Parts, message: ToWorker & { ki
     note(runner, name)
     post({ kind: 'done', id, result })
   } catch (error) {
-    const { code, detail } = error instanceof PhoneError ? error : new PhoneError('EINTERNAL', String(error))
+    const { code, detail } = problem_of(error)
     post({ kind: 'failed', id, code, detail })
+    if (error instanceof WebAssembly.RuntimeError) return broken(error)
   }
   runner.turn()
 }
@@ -114,16 +123,13 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
   const message = event.data
   if (message.kind === 'start') {
     parts = start(message.saving)
-    parts.catch((error: unknown) => {
-      const { code, detail } = error instanceof PhoneError ? error : new PhoneError('EINTERNAL', String(error))
-      post({ kind: 'broken', detail: detail === '' ? code : `${code}: ${detail}` })
-    })
+    parts.catch(() => {}) // each command tells it
     return
   }
   if (parts === null) return
   const ready = parts
   if (message.kind === 'do') queue = queue.then(() => ready.then(p => run(p, message), (error: unknown) => {
-    const { code, detail } = error instanceof PhoneError ? error : new PhoneError('EINTERNAL', String(error))
+    const { code, detail } = problem_of(error)
     post({ kind: 'failed', id: message.id, code, detail })
   }))
   else void ready.then(p => other(p, message), () => {
