@@ -34,7 +34,7 @@ BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certifi
     libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwslay-dev'
 TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck iproute2 llvm openssl
     valgrind'
-WEB_PACKAGES='binaryen brotli clang lld llvm wasi-libc'
+WEB_PACKAGES='clang lld llvm wasi-libc'
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${SOTTO_DEPS:-$repo/build/deps}
@@ -336,7 +336,8 @@ wasm_flags='-ffunction-sections -fdata-sections'
 wasm_simd='-msimd128'
 
 # Besides what the program leaves out: whatever needs a system (WASI has no sockets, threads, terminals),
-# QUIC, and the texts of errors. There is no source of randomness in it: without the RAND_METHOD that
+# QUIC, and the texts of errors. Small before fast (-Os; docs/DECISIONS.md has the figures).
+# There is no source of randomness in it: without the RAND_METHOD that
 # core/identity/ossl_wasm.c installs, every function that needs randomness fails.
 recipe_wasm_openssl() {
     local src=$work/wasm-openssl-src version flags=()
@@ -344,7 +345,8 @@ recipe_wasm_openssl() {
     progress "OpenSSL $version for WebAssembly: compiling (about 80 s on two cores)"
     flags=($(openssl_flags)
         no-asm no-async no-dgram no-posix-io no-secure-memory no-sock no-stdio no-threads
-        no-autoerrinit no-quic --with-rand-seed=none
+        no-autoerrinit no-filenames no-quic --with-rand-seed=none
+        no-cmac no-integrity-only-ciphers no-ktls no-multiblock no-scrypt no-tls-deprecated-ec
     )
     cd "$src"
     # bn_ops: words of 32 bits, multiplied with WebAssembly's 64-bit instruction.
@@ -357,7 +359,7 @@ my %targets = (
 );
 PERL
     CC=$wasm_cc AR=llvm-ar RANLIB=llvm-ranlib ./Configure sotto-wasm --prefix=/usr --libdir=lib \
-        --openssldir=/etc/ssl "${flags[@]}" -O2 $wasm_flags
+        --openssldir=/etc/ssl "${flags[@]}" -Os $wasm_flags
     make -j"$jobs" build_libs
     make DESTDIR="$work/wasm-openssl-dest" install_dev
     mv "$work/wasm-openssl-dest/usr" "$out"
@@ -375,11 +377,81 @@ recipe_wasm_opus() {
         --disable-intrinsics --enable-dred --enable-deep-plc --disable-osce --disable-doc \
         --disable-extra-programs CC="$wasm_cc" AR=llvm-ar RANLIB=llvm-ranlib NM=llvm-nm \
         CPPFLAGS=-DUSE_WEIGHTS_FILE CFLAGS="-O3 $wasm_flags $wasm_simd"
+    opus_simd_header >dnn/wasm_simd.h
+    make dnn/nnet_default.lo CFLAGS="-O3 $wasm_flags $wasm_simd -include $PWD/dnn/wasm_simd.h"
     make -j"$jobs"
     make DESTDIR="$work/wasm-opus-dest" install
     mv "$work/wasm-opus-dest/usr" "$out"
     opus_weights
     echo "$version" >"$out/VERSION"
+}
+
+# Opus multiplies its networks' matrices of small integers in scalar code where it does not know the
+# processor: a concealed frame took 14 ms. The same sums in WebAssembly's vectors: 4 ms. Eight
+# rows at a time; a block of weights is 8 rows of 4 columns.
+opus_simd_header() {
+    cat <<'C'
+#define cgemv8x4        scalar_cgemv8x4
+#define sparse_cgemv8x4 scalar_sparse_cgemv8x4
+#include "vec.h"
+#undef cgemv8x4
+#undef sparse_cgemv8x4
+#include <wasm_simd128.h>
+struct rows8 {
+    v128_t sum[4]; /* of rows 0 and 1, 2 and 3, ...: two partial sums for each */
+};
+static inline v128_t add_products(v128_t sum, v128_t w, v128_t x)
+{
+    return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w, x));
+}
+static inline void rows8_add(struct rows8 *y, const opus_int8 *w, const opus_int16 *x4)
+{
+    v128_t x = wasm_v128_load64_splat(x4), a = wasm_v128_load(w), b = wasm_v128_load(w + 16);
+    y->sum[0] = add_products(y->sum[0], wasm_i16x8_extend_low_i8x16(a), x);
+    y->sum[1] = add_products(y->sum[1], wasm_i16x8_extend_high_i8x16(a), x);
+    y->sum[2] = add_products(y->sum[2], wasm_i16x8_extend_low_i8x16(b), x);
+    y->sum[3] = add_products(y->sum[3], wasm_i16x8_extend_high_i8x16(b), x);
+}
+static inline void rows8_store(float *out, const struct rows8 *y, const float *scale)
+{
+    for (int h = 0; h < 2; h++) {
+        v128_t a = y->sum[2 * h], b = y->sum[2 * h + 1];
+        v128_t sum = wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 2, 4, 6),
+                                    wasm_i32x4_shuffle(a, b, 1, 3, 5, 7));
+        wasm_v128_store(out + 4 * h, wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sum),
+                                                    wasm_v128_load(scale + 4 * h)));
+    }
+}
+static inline void quantize(opus_int16 *x, const float *in, int n)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = (opus_int16)floorf(.5f + 127 * in[i]);
+}
+static inline void cgemv8x4(float *out, const opus_int8 *w, const float *scale, int rows, int cols,
+                            const float *in)
+{
+    opus_int16 x[MAX_INPUTS];
+    quantize(x, in, cols);
+    for (int i = 0; i < rows; i += 8) {
+        struct rows8 y = {0};
+        for (int j = 0; j < cols; j += 4, w += 32)
+            rows8_add(&y, w, x + j);
+        rows8_store(out + i, &y, scale + i);
+    }
+}
+static inline void sparse_cgemv8x4(float *out, const opus_int8 *w, const int *idx,
+                                   const float *scale, int rows, int cols, const float *in)
+{
+    opus_int16 x[MAX_INPUTS];
+    quantize(x, in, cols);
+    for (int i = 0; i < rows; i += 8) {
+        struct rows8 y = {0};
+        for (int blocks = *idx++; blocks > 0; blocks--, w += 32)
+            rows8_add(&y, w, x + *idx++);
+        rows8_store(out + i, &y, scale + i);
+    }
+}
+C
 }
 
 # Opus's own writer (dnn/write_lpcnet_weights.c), but into one file for concealment and one for DRED.
@@ -487,7 +559,8 @@ wasm_archive() {
     local name=$1 version=$2 includes=$3 source objects=()
     shift 3
     for source in "$@"; do
-        $wasm_cc -O2 $wasm_flags -w -DHAVE_CONFIG_H -I$includes -c "$source" -o "$source.o"
+        # An assertion names its file, and where that lay differs from build to build.
+        $wasm_cc -O2 $wasm_flags "-ffile-prefix-map=$work/=" -w -DHAVE_CONFIG_H -I$includes -c "$source" -o "$source.o"
         objects+=("$source.o")
     done
     mkdir -p "$out/lib/pkgconfig"
@@ -560,7 +633,7 @@ failed() {
 # From step $1 on.
 wasm_libraries() {
     library "$1" wasm/openssl 'OpenSSL for WebAssembly' openssl_flags
-    library $(($1 + 1)) wasm/opus 'Opus for WebAssembly' opus_weights
+    library $(($1 + 1)) wasm/opus 'Opus for WebAssembly' opus_weights opus_simd_header
     library $(($1 + 2)) wasm/jansson 'jansson for WebAssembly' wasm_archive
     library $(($1 + 3)) wasm/cmocka 'cmocka for WebAssembly' wasm_archive
 }
