@@ -481,7 +481,6 @@ export const en = {
 
   // ---- problems
   'unsupported.title': 'This browser is too old for calls',
-  'unsupported.text': 'It lacks something that an encrypted call needs. Update the browser, or open the link in a current Chrome, Edge, Firefox or Safari.',
   'unsupported.secure': 'The page was not loaded over a secure connection. Open the address with https:// in front.',
   'unsupported.detail': 'Missing: {what}',
   'broken.title': 'The telephone did not start',

@@ -470,7 +470,6 @@ export const messages: Messages = {
   'about.made.text': 'Las llamadas las hace el mismo núcleo que en el programa instalado: TLS 1.3 con claves poscuánticas, de extremo a extremo. La página solo mueve bytes, dibuja y reproduce.',
 
   'unsupported.title': 'Este navegador es demasiado antiguo para llamar',
-  'unsupported.text': 'Le falta algo que una llamada cifrada necesita. Actualícelo, o abra el enlace en un Chrome, Edge, Firefox o Safari actual.',
   'unsupported.secure': 'La página no se cargó por una conexión segura. Abra la dirección con https:// delante.',
   'unsupported.detail': 'Falta: {what}',
   'broken.title': 'El teléfono no arrancó',

@@ -470,7 +470,6 @@ export const messages: Messages = {
   'about.made.text': 'Les appels sont faits par le même noyau que dans le programme installé : TLS 1.3 avec des clés post-quantiques, de bout en bout. La page elle-même déplace des octets, dessine et joue le son.',
 
   'unsupported.title': 'Ce navigateur est trop ancien pour appeler',
-  'unsupported.text': 'Il lui manque quelque chose dont un appel chiffré a besoin. Mettez-le à jour, ou ouvrez le lien dans un Chrome, Edge, Firefox ou Safari récent.',
   'unsupported.secure': 'La page n’a pas été chargée par une connexion sûre. Ouvrez l’adresse avec https:// devant.',
   'unsupported.detail': 'Manque : {what}',
   'broken.title': 'Le téléphone n’a pas démarré',

@@ -470,7 +470,6 @@ export const messages: Messages = {
   'about.made.text': '通话由与安装程序相同的核心完成：采用后量子密钥的 TLS 1.3，端到端。页面本身只搬运字节、绘图和播放。',
 
   'unsupported.title': '此浏览器太旧，无法通话',
-  'unsupported.text': '它缺少加密通话所需的功能。请更新浏览器，或在新版 Chrome、Edge、Firefox 或 Safari 中打开链接。',
   'unsupported.secure': '页面不是通过安全连接加载的。请在地址前加上 https:// 再打开。',
   'unsupported.detail': '缺少：{what}',
   'broken.title': '电话未能启动',

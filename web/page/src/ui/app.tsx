@@ -24,7 +24,7 @@ import { Lost, Unlock } from './unlock'
 
 function Unsupported() {
   const model = useModel()
-  const key: Key = model.missing === 'secure' ? 'unsupported.secure' : 'unsupported.text'
+  const key: Key = model.missing === 'secure' ? 'unsupported.secure' : 'error.unsupported'
   return (
     <Screen narrow title={t('unsupported.title')} lead={t(key)}>
       <div class="hero"><span class="sign"><Icon name="warning" size={44} /></span></div>

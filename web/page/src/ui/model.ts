@@ -315,7 +315,8 @@ export class Model {
       case 'call': this.heardCall(event.call); break
       case 'incoming': this.heardIncoming(event.call); break
       case 'line': this.line = event.line; break
-      case 'numbers': case 'contacts': case 'log': this.again(event.event); break
+      case 'contacts': this.again('contacts'); this.readLinkAgain(); break
+      case 'numbers': case 'log': this.again(event.event); break
       case 'profile':
         this.phone.do('profile', {}).then(profile => { this.profile = profile; this.changed() }, () => undefined)
         break
@@ -330,6 +331,17 @@ export class Model {
       default: break
     }
     this.changed()
+  }
+
+  // Whose number is open in the address may just have become a contact.
+  private readLinkAgain(): void {
+    if (this.link?.kind !== 'number') return
+    const text = this.linkText
+    this.phone.do('link', { text }).then(link => {
+      if (text !== this.linkText) return
+      this.link = link
+      this.changed()
+    }, () => undefined)
   }
 
   private heardCall(call: Call): void {
