@@ -117,7 +117,7 @@ export function numberTests(scene) {
     await ada.rings('Bob');
     await bob.press('call.cancel');
     await bob.over();
-    await ada.over();
+    await ada.button('answer').waitFor({ state: 'hidden' });
     await ada.page.close();
     await bob.callLink(link);
     await bob.ended('end.offline', 40000);

@@ -136,7 +136,7 @@ export class Person {
 
   async sotto(...words) {
     const { stdout } = await run(SOTTO, this.args(...words), { timeout: 60000 });
-    return stdout.trim() === '' ? null : JSON.parse(stdout.trim().split('\n').at(-1));
+    return stdout.trim() === '' ? null : JSON.parse(stdout);
   }
 
   async init() {

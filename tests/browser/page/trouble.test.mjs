@@ -97,7 +97,7 @@ export function troubleTests(scene) {
       delete globalThis.AudioWorklet;
     });
     await bob.open();
-    await bob.sees('error.unsupported');
+    await bob.seesHeading('unsupported.title');
   });
 
   scene.scenario('a passphrase, right and wrong', async () => {
