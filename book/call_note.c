@@ -168,3 +168,56 @@ void call_note_number_entry(struct store_log_entry *out, enum store_log_kind kin
     snprintf(e.label, sizeof e.label, "%s", ev->label);
     *out = e;
 }
+
+// ---- names -------------------------------------------------------------------------------------
+
+const char *call_state_name(enum sotto_call_state state)
+{
+    static const char *const names[] = {
+        [SOTTO_CALL_DIALLING] = "dialling", [SOTTO_CALL_CHECKING] = "checking",
+        [SOTTO_CALL_RINGING] = "ringing",   [SOTTO_CALL_ACTIVE] = "active",
+        [SOTTO_CALL_ENDING] = "ending",     [SOTTO_CALL_ENDED] = "ended",
+    };
+    return names[state] != NULL ? names[state] : "unknown";
+}
+
+const char *call_end_name(enum sotto_end end)
+{
+    static const char *const names[] = {
+        [SOTTO_END_NONE] = "none",
+        [SOTTO_END_HANGUP] = "hangup",
+        [SOTTO_END_PEER_HANGUP] = "peer_hangup",
+        [SOTTO_END_DECLINED] = "declined",
+        [SOTTO_END_WE_DECLINED] = "we_declined",
+        [SOTTO_END_BUSY] = "busy",
+        [SOTTO_END_NO_ANSWER] = "no_answer",
+        [SOTTO_END_CANCELLED] = "cancelled",
+        [SOTTO_END_UNAVAILABLE] = "unavailable",
+        [SOTTO_END_OFFLINE] = "offline",
+        [SOTTO_END_REFUSED] = "refused",
+        [SOTTO_END_WRONG_PEER] = "wrong_peer",
+        [SOTTO_END_SUITE] = "suite",
+        [SOTTO_END_PROTOCOL] = "protocol",
+        [SOTTO_END_WORDS] = "words",
+        [SOTTO_END_REKEY] = "rekey",
+        [SOTTO_END_LOST] = "lost",
+        [SOTTO_END_TIMEOUT] = "timeout",
+        [SOTTO_END_LIMIT] = "limit",
+        [SOTTO_END_LINK] = "link",
+        [SOTTO_END_STORAGE] = "storage",
+        [SOTTO_END_GLARE] = "glare",
+        [SOTTO_END_INTERNAL] = "internal",
+    };
+    return (size_t)end < sizeof names / sizeof names[0] && names[end] != NULL ? names[end]
+                                                                              : "internal";
+}
+
+const char *call_log_kind_name(enum store_log_kind kind)
+{
+    static const char *const names[] = {
+        [STORE_LOG_CALL] = "call",
+        [STORE_LOG_LEAK] = "leak",
+        [STORE_LOG_BOUND] = "bound",
+    };
+    return names[kind];
+}

@@ -67,4 +67,9 @@ bool call_note_leak_is_news(const struct store_log_entry *recent, size_t count, 
 void call_note_number_entry(struct store_log_entry *out, enum store_log_kind kind,
                             const struct sotto_event *ev, int64_t now_unix_s);
 
+// Stable words for JSON: "ringing", "peer_hangup", "leak". For people there is sotto_end_text.
+const char *call_state_name(enum sotto_call_state state);
+const char *call_end_name(enum sotto_end end);
+const char *call_log_kind_name(enum store_log_kind kind);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+#include "call_note.h"
 #include "store.h"
 
 #include <inttypes.h>
@@ -14,42 +15,6 @@ static const struct option_spec table[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 #define SHOWN_BY_DEFAULT 50
-
-// Stable words for JSON; the sentences for people are sotto_end_text's.
-static const char *end_name(enum sotto_end end)
-{
-    switch (end) {
-    case SOTTO_END_NONE:
-        return "none";
-    case SOTTO_END_HANGUP:
-        return "hangup";
-    case SOTTO_END_PEER_HANGUP:
-        return "peer_hangup";
-    case SOTTO_END_DECLINED:
-        return "declined";
-    case SOTTO_END_WE_DECLINED:
-        return "we_declined";
-    case SOTTO_END_BUSY:
-        return "busy";
-    case SOTTO_END_NO_ANSWER:
-        return "no_answer";
-    case SOTTO_END_CANCELLED:
-        return "cancelled";
-    case SOTTO_END_UNAVAILABLE:
-        return "unavailable";
-    case SOTTO_END_OFFLINE:
-        return "offline";
-    case SOTTO_END_REFUSED:
-        return "refused";
-    default:
-        return "failed";
-    }
-}
-
-static const char *kind_name(enum store_log_kind kind)
-{
-    return kind == STORE_LOG_LEAK ? "leak" : kind == STORE_LOG_BOUND ? "bound" : "call";
-}
 
 static json_t *quality_json(const struct store_log_entry *e)
 {
@@ -66,14 +31,15 @@ static json_t *quality_json(const struct store_log_entry *e)
 static json_t *entry_json(const struct store_log_entry *e)
 {
     bool call = e->kind == STORE_LOG_CALL;
-    return json_pack("{s:s,s:o,s:s?,s:o,s:b,s:b,s:b,s:b,s:I,s:s?,s:o}", "kind", kind_name(e->kind),
-                     "started_unix_s", output_json_time(e->started_unix_s), "label",
+    return json_pack("{s:s,s:o,s:s?,s:o,s:b,s:b,s:b,s:b,s:I,s:s?,s:o}", "kind",
+                     call_log_kind_name(e->kind), "started_unix_s",
+                     output_json_time(e->started_unix_s), "label",
                      e->label[0] != 0 ? e->label : NULL, "fingerprint",
                      e->has_peer ? output_json_fingerprint(&e->peer) : json_null(), "incoming",
                      e->incoming ? 1 : 0, "answered", e->answered ? 1 : 0, "secure",
                      e->secure ? 1 : 0, "verified", e->verified ? 1 : 0, "duration_s",
-                     (json_int_t)e->duration_s, "end", call ? end_name(e->end) : NULL, "quality",
-                     call ? quality_json(e) : json_null());
+                     (json_int_t)e->duration_s, "end", call ? call_end_name(e->end) : NULL,
+                     "quality", call ? quality_json(e) : json_null());
 }
 
 static void say_call(const struct output *o, const struct store_log_entry *e)

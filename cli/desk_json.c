@@ -17,58 +17,18 @@ void desk_json(const struct desk *d, const char *event, json_t *fields)
     output_json_line(&d->cli->out, root);
 }
 
-static const char *state_name(enum sotto_call_state state)
-{
-    static const char *const names[] = {
-        [SOTTO_CALL_DIALLING] = "dialling", [SOTTO_CALL_CHECKING] = "checking",
-        [SOTTO_CALL_RINGING] = "ringing",   [SOTTO_CALL_ACTIVE] = "active",
-        [SOTTO_CALL_ENDING] = "ending",     [SOTTO_CALL_ENDED] = "ended",
-    };
-    return names[state] != NULL ? names[state] : "unknown";
-}
-
-static const char *end_name(enum sotto_end end)
-{
-    static const char *const names[] = {
-        [SOTTO_END_NONE] = "none",
-        [SOTTO_END_HANGUP] = "hangup",
-        [SOTTO_END_PEER_HANGUP] = "peer_hangup",
-        [SOTTO_END_DECLINED] = "declined",
-        [SOTTO_END_WE_DECLINED] = "we_declined",
-        [SOTTO_END_BUSY] = "busy",
-        [SOTTO_END_NO_ANSWER] = "no_answer",
-        [SOTTO_END_CANCELLED] = "cancelled",
-        [SOTTO_END_UNAVAILABLE] = "unavailable",
-        [SOTTO_END_OFFLINE] = "offline",
-        [SOTTO_END_REFUSED] = "refused",
-        [SOTTO_END_WRONG_PEER] = "wrong_peer",
-        [SOTTO_END_SUITE] = "suite",
-        [SOTTO_END_PROTOCOL] = "protocol",
-        [SOTTO_END_WORDS] = "words",
-        [SOTTO_END_REKEY] = "rekey",
-        [SOTTO_END_LOST] = "lost",
-        [SOTTO_END_TIMEOUT] = "timeout",
-        [SOTTO_END_LIMIT] = "limit",
-        [SOTTO_END_LINK] = "link",
-        [SOTTO_END_STORAGE] = "storage",
-        [SOTTO_END_GLARE] = "glare",
-        [SOTTO_END_INTERNAL] = "internal",
-    };
-    return (size_t)end < sizeof(names) / sizeof(names[0]) && names[end] != NULL ? names[end]
-                                                                                : "unknown";
-}
-
 static void state_json(const struct desk *d, const struct sotto_event *ev)
 {
     struct sotto_call_info info = {0};
     sotto_device_call_info(runner_device(d->runner), ev->call, &info);
-    json_t *o = json_pack("{s:I,s:s,s:s,s:b}", "call", (json_int_t)ev->call, "state",
-                          state_name(ev->state), "label", ev->label, "incoming", info.incoming);
+    json_t *o =
+        json_pack("{s:I,s:s,s:s,s:b}", "call", (json_int_t)ev->call, "state",
+                  call_state_name(ev->state), "label", ev->label, "incoming", info.incoming);
     if (info.waking) {
         json_object_set_new(o, "waking", json_true());
     }
     if (ev->state == SOTTO_CALL_ENDED || ev->state == SOTTO_CALL_ENDING) {
-        json_object_set_new(o, "end", json_string(end_name(ev->end)));
+        json_object_set_new(o, "end", json_string(call_end_name(ev->end)));
         json_object_set_new(o, "text", json_string(sotto_end_text(ev->end)));
     }
     if (ev->state == SOTTO_CALL_ENDED) {

@@ -166,8 +166,8 @@ int page_mic_open(void)
     return phone_mic_open(phone) ? 1 : 0;
 }
 
-// The neural part of the voice, which is loaded later; data is never freed. 0, or an error: calls go
-// on without.
+// The neural part of the voice, which is loaded later; data is never freed. 0, or an error: calls
+// go on without.
 EXPORT(page_weights) int page_weights(const uint8_t *data, size_t len);
 int page_weights(const uint8_t *data, size_t len)
 {

@@ -67,46 +67,6 @@ const char *link_code_text(int code)
     return code < (int)(sizeof codes / sizeof codes[0]) ? codes[code] : "unknown";
 }
 
-static const char *end_text(enum sotto_end end)
-{
-    static const char *const ends[] = {
-        [SOTTO_END_NONE] = "none",
-        [SOTTO_END_HANGUP] = "hangup",
-        [SOTTO_END_PEER_HANGUP] = "peer_hangup",
-        [SOTTO_END_DECLINED] = "declined",
-        [SOTTO_END_WE_DECLINED] = "we_declined",
-        [SOTTO_END_BUSY] = "busy",
-        [SOTTO_END_NO_ANSWER] = "no_answer",
-        [SOTTO_END_CANCELLED] = "cancelled",
-        [SOTTO_END_UNAVAILABLE] = "unavailable",
-        [SOTTO_END_OFFLINE] = "offline",
-        [SOTTO_END_REFUSED] = "refused",
-        [SOTTO_END_WRONG_PEER] = "wrong_peer",
-        [SOTTO_END_SUITE] = "suite",
-        [SOTTO_END_PROTOCOL] = "protocol",
-        [SOTTO_END_WORDS] = "words",
-        [SOTTO_END_REKEY] = "rekey",
-        [SOTTO_END_LOST] = "lost",
-        [SOTTO_END_TIMEOUT] = "timeout",
-        [SOTTO_END_LIMIT] = "limit",
-        [SOTTO_END_LINK] = "link",
-        [SOTTO_END_STORAGE] = "storage",
-        [SOTTO_END_GLARE] = "glare",
-        [SOTTO_END_INTERNAL] = "internal",
-    };
-    return end < sizeof ends / sizeof ends[0] ? ends[end] : "internal";
-}
-
-static const char *state_text(enum sotto_call_state state)
-{
-    static const char *const states[] = {
-        [SOTTO_CALL_DIALLING] = "dialling", [SOTTO_CALL_CHECKING] = "checking",
-        [SOTTO_CALL_RINGING] = "ringing",   [SOTTO_CALL_ACTIVE] = "active",
-        [SOTTO_CALL_ENDING] = "ending",     [SOTTO_CALL_ENDED] = "ended",
-    };
-    return states[state];
-}
-
 static const char *line_text(enum phone_line line)
 {
     static const char *const lines[] = {
@@ -303,8 +263,8 @@ json_t *json_call(struct phone *p, const struct sotto_call_info *info)
     return json_pack(
         "{s:I,s:b,s:s,s:s,s:s,s:o*,s:o*,s:b,s:b,s:o*,s:b,s:b,s:b,s:b,s:b,s:o*,s:I,s:I,s:s,s:o}",
         "id", (json_int_t)info->call, "incoming", (int)info->incoming, "state",
-        state_text(info->state), "end", end_text(info->end), "label", info->label, "contact",
-        contact ? json_hex(info->peer.bytes, sizeof info->peer.bytes) : NULL, "peer",
+        call_state_name(info->state), "end", call_end_name(info->end), "label", info->label,
+        "contact", contact ? json_hex(info->peer.bytes, sizeof info->peer.bytes) : NULL, "peer",
         info->has_peer ? json_fingerprint(&info->peer) : NULL, "secure",
         (int)(over ? note->secure : info->secure), "verified",
         (int)(over ? note->verified : info->verified), "words",
@@ -332,17 +292,12 @@ static bool has_contact(const struct sotto_contact *contacts, size_t count,
 json_t *json_log_entry(const struct store_log_entry *e, const struct sotto_contact *contacts,
                        size_t count)
 {
-    static const char *const kinds[] = {
-        [STORE_LOG_CALL] = "call",
-        [STORE_LOG_LEAK] = "leak",
-        [STORE_LOG_BOUND] = "bound",
-    };
     bool contact = e->has_peer && has_contact(contacts, count, &e->peer);
-    return json_pack("{s:s,s:b,s:b,s:b,s:b,s:I,s:I,s:s,s:s,s:o*,s:o*}", "kind", kinds[e->kind],
-                     "incoming", (int)e->incoming, "answered", (int)e->answered, "secure",
-                     (int)e->secure, "verified", (int)e->verified, "started",
-                     (json_int_t)e->started_unix_s, "duration_s", (json_int_t)e->duration_s, "end",
-                     end_text(e->end), "label", e->label, "contact",
-                     contact ? json_hex(e->peer.bytes, sizeof e->peer.bytes) : NULL, "peer",
-                     e->has_peer ? json_fingerprint(&e->peer) : NULL);
+    return json_pack("{s:s,s:b,s:b,s:b,s:b,s:I,s:I,s:s,s:s,s:o*,s:o*}", "kind",
+                     call_log_kind_name(e->kind), "incoming", (int)e->incoming, "answered",
+                     (int)e->answered, "secure", (int)e->secure, "verified", (int)e->verified,
+                     "started", (json_int_t)e->started_unix_s, "duration_s",
+                     (json_int_t)e->duration_s, "end", call_end_name(e->end), "label", e->label,
+                     "contact", contact ? json_hex(e->peer.bytes, sizeof e->peer.bytes) : NULL,
+                     "peer", e->has_peer ? json_fingerprint(&e->peer) : NULL);
 }
