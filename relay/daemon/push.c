@@ -280,5 +280,6 @@ const char *push_public(const struct push *p)
 
 void push_get_stats(const struct push *p, struct push_stats *out)
 {
-    *out = p == NULL ? (struct push_stats){0} : p->stats;
+    static const struct push_stats none;
+    *out = p == NULL ? none : p->stats;
 }
