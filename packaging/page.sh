@@ -36,6 +36,12 @@ if [ "${1:-}" = test ]; then
     npm run --silent check
     exec node test.mjs
 fi
-packaging/setup.sh wasm
+# meson keeps the flags, and the libraries, that a directory was first configured with.
+stamp=$(cat packaging/wasm.ini packaging/setup.sh "$SOTTO_DEPS"/wasm/*/RECIPE | sha256sum | cut -c1-64)
+if [ "$(cat build/wasm/.configured 2>/dev/null)" != "$stamp" ]; then
+    rm -rf build/wasm
+    packaging/setup.sh wasm
+    echo "$stamp" >build/wasm/.configured
+fi
 ninja -C build/wasm web/wasm/sotto.wasm
 exec node web/page/build.mjs "$@"
