@@ -933,6 +933,26 @@ static void a_kit_brings_identity_and_line_back(void **state)
     boot_is(anna, false, "none", false);
 }
 
+// ---- push --------------------------------------------------------------------------------------
+
+static void a_relay_that_wakes_nobody_says_so(void **state)
+{
+    (void)state;
+    // The point and the secret of RFC 8291, section 5.
+    static const char point[] = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs"
+                                "7Vd8pZGH6SRpkNtoIAiw4";
+    rig_done(ben, "create", "{s:s,s:s}", "name", "", "lock", "none");
+    rig_fails(ben, "ESTATE", "push", "{s:b}", "off", 1); // no line
+    rig_line(anna, "Anna");
+    rig_fails(anna, "EINVAL", "push", "{s:s,s:s,s:s}", "endpoint", "https://push.example/ 1",
+              "p256dh", point, "auth", "BTBZMqHH6r4Tts7J_aSIgg");
+    rig_done(anna, "push", "{s:s,s:s,s:s}", "endpoint", "https://push.example/1", "p256dh", point,
+             "auth", "BTBZMqHH6r4Tts7J_aSIgg");
+    json_t *event = rig_event(anna, "push_failed", NULL, NULL);
+    assert_string_equal(rig_text(event, "code"), "unavailable");
+    json_decref(event);
+}
+
 // ---- bad input ---------------------------------------------------------------------------------
 
 static void refused(const char *text, const char *error)
@@ -1020,6 +1040,7 @@ int main(void)
         TEST(an_exchange_with_the_wrong_words),
         TEST(a_backup_brings_everything_back),
         TEST(a_kit_brings_identity_and_line_back),
+        TEST(a_relay_that_wakes_nobody_says_so),
         TEST(bad_commands_are_refused),
 #undef TEST
     };
