@@ -14,11 +14,17 @@ const ONE_TAB = 'sotto.bell'
 
 let context: AudioContext | undefined
 let silenced: () => void = () => undefined
+let released: Promise<void> = Promise.resolve()
 let timer: ReturnType<typeof setInterval> | undefined
 let playing: Pattern | undefined
 
+// Not before the page was touched: browsers refuse it, and say so in the console.
+function vibrate(pattern: number[] | 0): void {
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(pattern)
+}
+
 function burst(pattern: Pattern): void {
-  if (pattern.vibrate) navigator.vibrate?.(pattern.vibrate)
+  if (pattern.vibrate) vibrate(pattern.vibrate)
   const ctx = context
   if (!ctx || ctx.state !== 'running') return
   const start = ctx.currentTime
@@ -45,7 +51,7 @@ function play(pattern: Pattern | undefined): void {
   clearInterval(timer)
   silenced()
   if (!pattern) {
-    navigator.vibrate?.(0)
+    vibrate(0)
     void context?.suspend()
     return
   }
@@ -60,13 +66,12 @@ function play(pattern: Pattern | undefined): void {
     burst(pattern)
     timer = setInterval(() => burst(pattern), pattern.every_ms)
   }
-  const alone = (): Promise<void> => navigator.locks.request(ONE_TAB, { ifAvailable: true }, lock => {
-    if (!lock || playing !== pattern) return undefined
+  const alone = (): Promise<void> => navigator.locks.request(ONE_TAB, { ifAvailable: true }, async lock => {
+    if (!lock || playing !== pattern) return
     begin()
-    return new Promise<void>(done => { silenced = done })
+    await new Promise<void>(done => { silenced = done })
   })
-  void context.resume().then(alone).catch(() => undefined)
-  if (context.state !== 'running' && pattern.vibrate) navigator.vibrate?.(pattern.vibrate)
+  void context.resume().then(() => released).then(() => { released = alone().catch(() => undefined) }, () => undefined)
 }
 
 export const ring = (): void => play(BELL)

@@ -5,7 +5,7 @@ import { t } from '../i18n'
 import type { LinkInfo } from '../phone/types'
 import { problemText } from './errors'
 import { base64FromUrl, readPasted } from './fragment'
-import { Mark } from './icons'
+import { Icon, Mark } from './icons'
 import { Protect, type Protection } from './protect'
 import { Button, Field, Notice, Row, Screen, Working, useModel } from './parts'
 
@@ -119,17 +119,17 @@ export function FirstRun({ link }: { link: LinkInfo }) {
 export function Restore({ kitData }: { kitData?: string }) {
   const model = useModel()
   const [data, setData] = useState(kitData ?? '')
-  const [file, setFile] = useState(false)
+  const [file, setFile] = useState('') // its name
   const [secret, setSecret] = useState('')
   const [protection, setProtection] = useState<Protection | null>(null)
   const [error, setError] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
-  const isKit = !file
+  const isKit = file === ''
 
   const readFile = async (chosen: File | undefined): Promise<void> => {
     if (!chosen) return
     setData((await chosen.text()).trim())
-    setFile(true)
+    setFile(chosen.name)
   }
   const restore = async (): Promise<void> => {
     const pasted = readPasted(data, location.origin)
@@ -149,9 +149,10 @@ export function Restore({ kitData }: { kitData?: string }) {
     <Screen narrow title={t('restore.title')} lead={t('restore.lead')} onBack={() => { model.clearAddress(); model.go('/contacts'); void model.boot_() }}>
       <form class="fill" onSubmit={event => { event.preventDefault(); void restore() }}>
         {!kitData && <>
-          <label class="file">
-            <span>{t('restore.file')}</span>
-            <input type="file" accept=".sotto,text/plain,application/octet-stream"
+          <label class="button plain file">
+            <Icon name="download" />
+            <span>{file || t('restore.file')}</span>
+            <input type="file" class="unseen" accept=".sotto,text/plain,application/octet-stream"
               onChange={event => void readFile(event.currentTarget.files?.[0])} />
           </label>
           {!file && <Field label={t('restore.kit')} hint={t('restore.kit.hint')} value={data} onInput={setData} ltr rows={2} />}

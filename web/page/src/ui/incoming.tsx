@@ -47,9 +47,11 @@ export function WaitingCall({ call }: { call: Call }) {
   const name = labelOf(call)
   useKeys({ a: () => void model.accept(call), d: () => model.decline(call) })
   return (
-    <section class="waiting-call" role="alertdialog" aria-labelledby="waiting-title" aria-describedby="waiting-text">
-      <h2 id="waiting-title">{t('incoming.calls', { name })}</h2>
-      <p id="waiting-text">{t(call.verified ? 'incoming.verified' : call.contact ? 'incoming.known' : 'incoming.first')}</p>
+    <section class="waiting-call" aria-labelledby="waiting-title">
+      <div role="alert">
+        <h2 id="waiting-title">{t('incoming.calls', { name })}</h2>
+        <p>{t(call.verified ? 'incoming.verified' : call.contact ? 'incoming.known' : 'incoming.first')}</p>
+      </div>
       <div class="pair">
         <Button kind="danger" icon="hangup" shortcut="d" onClick={() => model.decline(call)}>{t('decline')}</Button>
         <Button kind="primary" icon="phone" shortcut="a" onClick={() => void model.accept(call)}>{t('incoming.hold_answer')}</Button>

@@ -109,7 +109,7 @@ export function Field(p: FieldProps) {
   const shared = {
     id, ref: input, value: p.value, maxLength: p.max, required: p.required, spellcheck: false,
     autocomplete: p.autocomplete ?? 'off', autocapitalize: 'off', dir: p.ltr ? 'ltr' : 'auto',
-    'aria-describedby': described || undefined, 'aria-invalid': p.error ? true : undefined,
+    'data-autofocus': p.autofocus ? '' : undefined, 'aria-describedby': described || undefined, 'aria-invalid': p.error ? true : undefined,
     onInput: (event: Event) => p.onInput((event.currentTarget as HTMLInputElement).value),
   } as const
   return (
@@ -194,7 +194,8 @@ export function Screen(p: {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${p.title} · sotto`
-    heading.current?.focus({ preventScroll: true })
+    // A field that asks for the focus by itself keeps it.
+    if (!document.activeElement?.matches('[data-autofocus]')) heading.current?.focus({ preventScroll: true })
   }, [p.title])
   return (
     <main class={['screen', p.narrow ? 'narrow' : '', p.above ? 'faced' : ''].filter(Boolean).join(' ')}>
