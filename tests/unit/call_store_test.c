@@ -5,8 +5,8 @@
 
 #include "exchange_book.h"
 #include "line_lock.h"
-#include "target.h"
 #include "store_sqlite.h"
+#include "target.h"
 
 #include <stdio.h>
 #include <stdlib.h>
