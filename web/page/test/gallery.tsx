@@ -45,6 +45,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'caller-private': { state: { boot: { ...NEW, durable: false } }, hash: '#AbCd' },
   'caller-private-ask': { state: { boot: { ...NEW, durable: false } }, hash: '#AbCd', then: async () => { await soon(); press('primary') } },
   'caller-known': { state: { ...caller, contacts: CONTACTS, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', expired: false, ours: false, contact: 'c1' } }, hash: '#AbCd' },
+  'caller-owner': { hash: '#AbCd' },
   'caller-expired': { state: { boot: NEW, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', expired: true, ours: false } }, hash: '#AbCd' },
   'caller-damaged': { state: { boot: NEW, link: 'ELINK_DAMAGED' }, hash: '#AbCd' },
   'caller-mic-refused': { state: { boot: NEW, fail: { ask_microphone: 'ENOMIC' } }, hash: '#AbCd', then: async () => { await soon(); press('primary') } },

@@ -64,6 +64,8 @@ export const messages: Messages = {
   'caller.terms.private': 'مشفّر من جهازك إلى جهاز الطرف الآخر. لا يستطيع أحد في الوسط أن يسمع.',
   'caller.terms.mic': 'لن يُطلب منك الميكروفون إلا عند الاتصال.',
   'caller.home': 'هاتفي',
+  'caller.keep': 'حفظ من دون اتصال',
+  'caller.kept': 'صار {name} في جهات اتصالك.',
   'caller.expired': 'انتهت صلاحية هذا الرقم',
   'caller.unreadable': 'لا يمكن استعمال هذا الرابط',
   'caller.own': 'هذا رقمك أنت',

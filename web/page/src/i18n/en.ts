@@ -66,6 +66,8 @@ export const en = {
   'caller.terms.private': 'Encrypted from your device to theirs. Nobody in between can listen.',
   'caller.terms.mic': 'You will be asked for the microphone when you call, and not before.',
   'caller.home': 'My telephone',
+  'caller.keep': 'Keep without calling',
+  'caller.kept': '{name} is in your contacts.',
   'caller.expired': 'This number has expired',
   'caller.unreadable': 'This link cannot be used',
   'caller.own': 'This is your own number',

@@ -64,6 +64,8 @@ export const messages: Messages = {
   'caller.terms.private': 'Cifrado de su dispositivo al de la otra persona. Nadie en medio puede escuchar.',
   'caller.terms.mic': 'Se le pedirá el micrófono al llamar, y no antes.',
   'caller.home': 'Mi teléfono',
+  'caller.keep': 'Guardar sin llamar',
+  'caller.kept': '{name} está en sus contactos.',
   'caller.expired': 'Este número caducó',
   'caller.unreadable': 'Este enlace no se puede usar',
   'caller.own': 'Este es su propio número',

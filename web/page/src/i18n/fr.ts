@@ -64,6 +64,8 @@ export const messages: Messages = {
   'caller.terms.private': 'Chiffré de votre appareil au sien. Personne entre les deux ne peut écouter.',
   'caller.terms.mic': 'Le micro vous sera demandé quand vous appellerez, pas avant.',
   'caller.home': 'Mon téléphone',
+  'caller.keep': 'Garder sans appeler',
+  'caller.kept': '{name} est dans vos contacts.',
   'caller.expired': 'Ce numéro a expiré',
   'caller.unreadable': 'Ce lien est inutilisable',
   'caller.own': 'C’est votre propre numéro',

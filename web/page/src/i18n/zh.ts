@@ -64,6 +64,8 @@ export const messages: Messages = {
   'caller.terms.private': '从您的设备到对方的设备全程加密，中间无人能听。',
   'caller.terms.mic': '只在呼叫时才会请求使用麦克风。',
   'caller.home': '我的电话',
+  'caller.keep': '保存，不呼叫',
+  'caller.kept': '{name}已加入联系人。',
   'caller.expired': '这个号码已过期',
   'caller.unreadable': '这个链接无法使用',
   'caller.own': '这是您自己的号码',

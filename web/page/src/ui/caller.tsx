@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks'
 import { t } from '../i18n'
 import type { LinkInfo } from '../phone/types'
+import { RenameDialog } from './contact'
 import { errorKey } from './errors'
 import { date } from './format'
 import { Icon, type IconName } from './icons'
@@ -41,6 +42,22 @@ async function call(model: Model, link: LinkInfo, label: string): Promise<void> 
   await model.dial(link.contact ? { contact: link.contact, label } : { link: model.linkText, label })
 }
 
+/** Keeps a number that is not to be called now. */
+function Keep({ name }: { name: string }) {
+  const model = useModel()
+  const [asking, setAsking] = useState(false)
+  const keep = async (label: string): Promise<boolean> => {
+    if (!await model.try('contact_add', { label, link: model.linkText })) return false
+    model.say('caller.kept', { name: label })
+    model.go('/contacts')
+    return true
+  }
+  return <>
+    <Button kind="quiet" onClick={() => setAsking(true)}>{t('caller.keep')}</Button>
+    {asking && <RenameDialog title={t('caller.keep')} label={name} onClose={() => setAsking(false)} onSave={keep} />}
+  </>
+}
+
 export function Caller({ link }: { link: LinkInfo }) {
   const model = useModel()
   const [busy, setBusy] = useState(false)
@@ -66,7 +83,12 @@ export function Caller({ link }: { link: LinkInfo }) {
       lead={verified ? t('caller.verified') : known ? t('caller.known') : t('caller.says')}
       actions={<>
         <Button kind="primary" big icon="phone" busy={busy} onClick={() => void start()}>{t('call')}</Button>
-        {model.profile && <Button kind="quiet" onClick={() => model.go('/contacts')}>{t('caller.home')}</Button>}
+        {model.profile && (
+          <div class="pair tight">
+            {!known && <Keep name={link.name} />}
+            <Button kind="quiet" onClick={() => model.go('/contacts')}>{t('caller.home')}</Button>
+          </div>
+        )}
       </>}>
       {forgets && <Notice kind="warning" title={t('forgets.title')}>{t('forgets.short')}</Notice>}
       <Terms link={link} known={known} />

@@ -69,17 +69,19 @@ export function FirstRun({ link }: { link: LinkInfo }) {
   const [protection, setProtection] = useState<Protection | null>(null)
   const [error, setError] = useState<string | null>(null)
 
-  const finish = async (): Promise<void> => {
-    if (!protection) return
+  const finish = async (chosen: Protection | null): Promise<void> => {
+    if (!chosen) return
     setStep('working')
     setError(null)
     try {
-      await model.begin(name.trim(), protection, setup?.contacts ?? [])
+      await model.begin(name.trim(), chosen, setup?.contacts ?? [])
     } catch (failure) {
       setError(problemText(failure))
-      setStep('protect')
+      setStep(kept ? 'name' : 'protect')
     }
   }
+  // Who has called from here before, and has protected that, is not asked again.
+  const kept: Protection | null = model.profile && model.profile.lock !== 'none' ? { lock: model.profile.lock } : null
 
   if (link.expired) {
     return <Screen narrow title={t('invite.expired')}><p class="lead">{t('invite.expired.text')}</p><PasteLink /></Screen>
@@ -90,7 +92,8 @@ export function FirstRun({ link }: { link: LinkInfo }) {
   if (step === 'name') {
     return (
       <Screen narrow title={t('firstrun.title')} lead={t('firstrun.lead', { host: link.relay.host })}>
-        <form class="fill" onSubmit={event => { event.preventDefault(); setStep('protect') }}>
+        <form class="fill" onSubmit={event => { event.preventDefault(); if (kept) void finish(kept); else setStep('protect') }}>
+          {error && <Notice kind="alarm" live>{error}</Notice>}
           <Field label={t('firstrun.name')} hint={t('firstrun.name.hint')} value={name} onInput={setName} max={NAME_MAX} autocomplete="name" />
           {setup && setup.contacts.length > 0 && (
             <Notice title={t('firstrun.contacts', { n: setup.contacts.length })}>
@@ -104,8 +107,8 @@ export function FirstRun({ link }: { link: LinkInfo }) {
     )
   }
   return (
-    <Screen narrow title={t('protect.title')} lead={t('protect.lead')} onBack={() => setStep('name')}>
-      <form class="fill" onSubmit={event => { event.preventDefault(); void finish() }}>
+    <Screen narrow title={t('protect.title')} lead={t('protect.lead')} onBack={() => { setError(null); setStep('name') }}>
+      <form class="fill" onSubmit={event => { event.preventDefault(); void finish(protection) }}>
         {error && <Notice kind="alarm" live>{error}</Notice>}
         <Protect initial="passphrase" onChange={setProtection} />
         <div class="actions"><Button kind="primary" big submit disabled={!protection}>{t('firstrun.finish')}</Button></div>

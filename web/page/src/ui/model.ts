@@ -194,7 +194,7 @@ export class Model {
     let profile: Profile
     if (this.profile) {
       if (name !== this.profile.name) await this.phone.do('set_name', { name })
-      if (protection.lock !== 'none') await this.phone.do('set_lock', protection)
+      if (protection.lock !== this.profile.lock) await this.phone.do('set_lock', protection)
       profile = await this.phone.do('join', { invite })
       for (const contact of contacts) await this.phone.do('contact_add', contact).catch(() => undefined)
     } else {
