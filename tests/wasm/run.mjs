@@ -8,7 +8,11 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { argv, env, exit } from 'node:process'
+import { setFlagsFromString } from 'node:v8'
 import { WASI } from 'node:wasi'
+
+// Node 20's short cut into WASI keeps the address that a memory had before it grew, and crashes.
+setFlagsFromString('--no-turbo-fast-api-calls')
 
 // The last one has recorded speech, for tests of sound.
 const directories = [env.SOTTO_VECTORS, env.SOTTO_WEIGHTS_DIR, '/usr/share/pocketsphinx/test/data']
