@@ -139,6 +139,8 @@ export class Audio {
   /** The telephone wants it, or does not any more. Nothing else opens it. */
   async listen(on: boolean): Promise<void> {
     this.wanted = on
+    const { audioSession } = navigator as { audioSession?: { type: string } }
+    if (audioSession) audioSession.type = on ? 'play-and-record' : 'auto' // an iPhone's earpiece and volume
     this.close_microphone()
     this.rest()
     if (!on) return

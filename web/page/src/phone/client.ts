@@ -95,6 +95,7 @@ export class Client implements Phone {
   private async take_over(): Promise<void> {
     for (const call of this.calls.values()) this.hear({ event: 'call', call: { ...call, state: 'ended', end: 'lost' } })
     this.calls.clear()
+    this.hear({ event: 'line', line: { state: 'connecting' } })
     const boot = await this.ask_worker('boot', {}, {}).catch(() => null) as Boot | null
     const open = boot?.exists && boot.lock === 'none'
       && await this.ask_worker('open', {}, {}).then(() => true, () => false)
@@ -389,7 +390,10 @@ export class Client implements Phone {
 
   // The worker ends with the page, so the page waits until the other side was told.
   private leave(): void {
-    if (!this.tabs.leader || this.calls.size === 0) return
+    if (!this.tabs.leader) return
+    // The next window to lead needs a moment to be reached.
+    if (this.line.state !== 'none') this.tabs.say({ kind: 'event', event: { event: 'line', line: { state: 'connecting' } } })
+    if (this.calls.size === 0) return
     const done = typeof SharedArrayBuffer === 'function' ? new Int32Array(new SharedArrayBuffer(4)) : null
     this.send({ kind: 'leave', done })
     const end = performance.now() + LEAVE_MS

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { target_of, type RelayInfo } from './relay.ts'
+import { own_link, target_of, type RelayInfo } from './relay.ts'
 
 const own: RelayInfo = { host: 'relay.example', port: 4433, certificate_hashes: ['AQID'], aliases: ['Old.example:443'] }
 const page = { protocol: 'https:', host: 'relay.example:4433' }
@@ -36,4 +36,13 @@ test('another office: its own name, no hash, never in the clear', () => {
 
 test('an IPv6 address is in brackets', () => {
   assert.equal(target_of(null, { host: '::1', port: 443, pinned: false }, page).websocket, 'wss://[::1]:443/sotto')
+})
+
+test('a link that was opened on this machine is the relay\'s own', () => {
+  const here = 'http://localhost:8080'
+  assert.equal(own_link('http://localhost:8080/#AQID', own, here), 'https://relay.example:4433/#AQID')
+  assert.equal(own_link('https://ottawa.example/#AQID', own, here), 'https://ottawa.example/#AQID')
+  assert.equal(own_link('http://elsewhere:8080/#AQID', own, here), 'http://elsewhere:8080/#AQID')
+  assert.equal(own_link('http://localhost:8080/#AQID', null, here), 'http://localhost:8080/#AQID')
+  assert.equal(own_link('https://relay.example:4433/#AQID', own, 'https://relay.example:4433'), 'https://relay.example:4433/#AQID')
 })

@@ -51,6 +51,13 @@ export function target_of(info: RelayInfo | null, relay: { host: string; port: n
   }
 }
 
+/** A link whose page was opened on this machine without TLS, as the relay itself would write it. */
+export function own_link(text: string, info: RelayInfo | null, page_origin: string): string {
+  const here = `${page_origin}/#`
+  return info !== null && here.startsWith('http:') && text.startsWith(here)
+    ? `https://${authority(info.host, info.port)}/#${text.slice(here.length)}` : text
+}
+
 /** Keeps what was told last, and asks again when it is old or has led nowhere. */
 export class OwnRelay {
   private info: RelayInfo | null = null

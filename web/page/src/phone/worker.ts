@@ -2,7 +2,7 @@
 // The telephone's own thread: puts its parts together and answers the page.
 import { load_neural } from './neural.ts'
 import type { FromWorker, Neural, ToWorker } from './protocol.ts'
-import { OwnRelay } from './relay.ts'
+import { own_link, OwnRelay } from './relay.ts'
 import { clock, Runner } from './runner.ts'
 import { open_storage } from './storage.ts'
 import { PhoneError, type Call, type CommandName, type PhoneEvent } from './types.ts'
@@ -15,7 +15,7 @@ const LEAVE_MS = 120 // for the last words: END leaves with the next cell
 
 const post = (message: FromWorker) => self.postMessage(message)
 
-interface Parts { telephone: Telephone; runner: Runner; vault: Vault; stop: () => void }
+interface Parts { relay: OwnRelay; telephone: Telephone; runner: Runner; vault: Vault; stop: () => void }
 
 let neural: Neural = 'off'
 
@@ -34,7 +34,7 @@ async function start(saving: boolean): Promise<Parts> {
   const measuring = measure(runner)
   runner.turn()
   void load_neural(telephone, __ASSETS__.weights, saving, () => runner.present().length > 0, state => { neural = state })
-  return { telephone, runner, vault, stop: () => {
+  return { relay, telephone, runner, vault, stop: () => {
     clearInterval(measuring)
     runner.stop()
     storage.close()
@@ -73,9 +73,21 @@ function measure(runner: Runner): ReturnType<typeof setInterval> {
 
 // ---- commands -------------------------------------------------------------------------------------
 
-async function run({ telephone, runner, vault }: Parts, message: ToWorker & { kind: 'do' }): Promise<void> {
-  const { id, name, args, extra } = message
+const LINKS = ['text', 'link', 'invite'] as const // arguments that may be one
+
+async function with_links(relay: OwnRelay, given: object): Promise<object> {
+  const args: Partial<Record<typeof LINKS[number], unknown>> = { ...given }
+  for (const key of LINKS) {
+    const text = args[key]
+    if (typeof text === 'string' && text.startsWith('http:')) args[key] = own_link(text, await relay.get(), location.origin)
+  }
+  return args
+}
+
+async function run({ relay, telephone, runner, vault }: Parts, message: ToWorker & { kind: 'do' }): Promise<void> {
+  const { id, name, extra } = message
   try {
+    const args = await with_links(relay, message.args)
     const result = await (vault.command(name, args, extra) ?? telephone.command(name, args, clock()))
     note(runner, name)
     post({ kind: 'done', id, result })
