@@ -4,17 +4,14 @@
 // under 44 px.
 //
 //   node screens.mjs [--only NAME] [--quick]    --only: names that contain NAME; --quick: one size
-import { createServer } from 'node:http';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withPage } from './browser.mjs';
+import { axeSource, openGallery } from './gallery.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const pageDir = join(here, '../../web/page');
-const out = join(here, '../../build/screens');
+const out = join(dirname(fileURLToPath(import.meta.url)), '../../build/screens');
 const TARGET_PX = 44;
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
@@ -29,42 +26,6 @@ const LOOKS = options.quick ? [{ name: 'phone', ...phone, scheme: 'light', lang:
   { name: 'phone-arabic', ...phone, scheme: 'light', lang: 'ar' },
   { name: 'phone-russian', ...phone, scheme: 'light', lang: 'ru' },
 ];
-
-const require = createRequire(join(pageDir, 'package.json'));
-let esbuild;
-let axeSource;
-try {
-  esbuild = require('esbuild');
-  axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-} catch {
-  console.log('skipped: npm ci in web/page first');
-  process.exit(77);
-}
-
-async function bundle() {
-  const result = await esbuild.build({
-    absWorkingDir: pageDir, entryPoints: ['test/gallery.tsx'], outdir: '/gallery', bundle: true, splitting: true,
-    format: 'esm', write: false, jsx: 'automatic', jsxImportSource: 'preact', logLevel: 'warning',
-    define: { __VERSION__: '"0.0.0"', __ASSETS__: '{}' },
-  });
-  return new Map(result.outputFiles.map((file) => [file.path.replace('/gallery', ''), file.contents]));
-}
-
-const HTML = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>sotto</title>'
-  + '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
-  + '<link rel="stylesheet" href="/gallery.css"><script type="module" src="/gallery.js"></script></head>'
-  + '<body><div id="app"></div></body></html>';
-
-function serve(files) {
-  return createServer((request, response) => {
-    const path = request.url.split('?')[0];
-    const type = path.endsWith('.js') ? 'text/javascript' : path.endsWith('.css') ? 'text/css' : 'text/html';
-    response.setHeader('Content-Type', type + '; charset=utf-8');
-    // The same rules for styles and scripts as the real page has.
-    response.setHeader('Content-Security-Policy', "default-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'");
-    response.end(path === '/' ? HTML : path === '/release.json' ? '{}' : files.get(path) ?? '');
-  });
-}
 
 // What is wrong with the layout, told from inside the page.
 function layoutProblems(least) {
@@ -115,9 +76,7 @@ async function check(page, look, screen, address) {
 }
 
 mkdirSync(out, { recursive: true });
-const server = serve(await bundle());
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const address = `http://127.0.0.1:${server.address().port}/`;
+const { address, close } = await openGallery();
 let bad = 0;
 let seen = 0;
 await withPage(async (first, context) => {
@@ -138,7 +97,7 @@ await withPage(async (first, context) => {
     }
     await own.close();
   }
-}, () => server.close(), 15 * 60000);
-server.close();
+}, close, 15 * 60000);
+close();
 console.log(`${seen} screens seen, ${bad} with problems; pictures in build/screens/`);
 if (bad > 0 || seen === 0) process.exitCode = 1;

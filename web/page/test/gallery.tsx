@@ -144,7 +144,7 @@ async function show(): Promise<void> {
   await soon(60)
   await scenario.then?.(model, phone)
   await soon(250)
-  Object.assign(globalThis, { model, phone })
+  Object.assign(globalThis, { model, phone, anyCall: call({ talk_ms: 0 }) })
   document.documentElement.dataset['ready'] = 'yes'
 }
 

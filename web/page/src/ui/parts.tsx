@@ -218,10 +218,15 @@ export function Screen(p: {
 export function Dialog(p: { title: string; onClose: () => void; children: ComponentChildren; alarm?: boolean }) {
   const id = useId()
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
-    const element = dialog.current
-    element?.showModal()
-    return () => element?.close()
+  useLayoutEffect(() => {
+    const before = document.activeElement
+    dialog.current?.showModal()
+    // It is gone from the page before it could close by itself, so the focus goes back by hand, unless
+    // another screen has taken it.
+    return () => queueMicrotask(() => {
+      const lost = document.activeElement === null || document.activeElement === document.body
+      if (lost && before instanceof HTMLElement && before.isConnected) before.focus()
+    })
   }, [])
   return (
     <dialog ref={dialog} aria-labelledby={id} role={p.alarm ? 'alertdialog' : undefined}
