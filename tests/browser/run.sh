@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 command -v node >/dev/null || { echo "skipped: there is no node"; exit 77; }
 (
     flock 9
-    if [ ! -d node_modules/playwright-core ]; then
+    if [ ! -d node_modules/playwright-core-firefox ]; then
         command -v npm >/dev/null || { echo "skipped: there is no npm"; exit 77; }
         PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
     fi

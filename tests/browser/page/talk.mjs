@@ -7,6 +7,7 @@ import { take } from './ears.mjs';
 import { likeness, sleep } from './stage.mjs';
 
 export const TALK_MS = 8500; // longer than each of the recordings
+const SETTLE_MS = 500; // until both microphones are open
 
 // CLOCK_MONOTONIC, in which the program tells times, to the wall clock's milliseconds.
 function wallOf(nanoseconds) {
@@ -47,9 +48,10 @@ export class ProgramSide {
   }
 }
 
-// Lets both sides, whose call has begun at `from`, talk until everything was said; then hangUp() ends
+// Lets both sides, whose call has just begun, talk until everything was said; then hangUp() ends
 // the call (files are complete then) and the two are compared. Tells the delays.
-export async function compare(scene, what, sides, from, hangUp) {
+export async function compare(scene, what, sides, began, hangUp) {
+  const from = began + SETTLE_MS;
   await sleep(Math.max(0, from + TALK_MS - Date.now()));
   const to = Date.now();
   const sounds = [];
@@ -83,8 +85,10 @@ async function tab(scene, what, side, from, to) {
   };
 }
 
+let files = 0; // several pages may be asked about the same time
+
 // That something is heard, in that page, between two times.
 export async function isHeard(scene, page, spoken, from, to) {
-  const heard = await take(page, 'speaker', from, to, scene.stage.path(`heard-${from}.wav`));
+  const heard = await take(page, 'speaker', from, to, scene.stage.path(`heard-${from}-${files++}.wav`));
   return (await likeness(spoken, heard.path)).same;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be wrong with a microphone, a link, a browser or a relay: each a sentence with the next step.
-import { createServer } from 'node:net';
-
-import { sleep } from './stage.mjs';
+import { sleep, Stage } from './stage.mjs';
 import { Telephone } from './telephone.mjs';
 
 const ADA = { voice: '0870' }, BOB = { voice: '0920' };
@@ -70,10 +68,10 @@ export function troubleTests(scene) {
     scene.browsers.networkMayFail = true;
     const ada = await scene.stage.person('Ada').init();
     const link = await ada.numberFor('Bob');
-    const closed = createServer();
-    await new Promise((done) => closed.listen(0, '127.0.0.1', done));
-    const elsewhere = link.replace(scene.stage.host, `127.0.0.1:${closed.address().port}`);
-    await new Promise((done) => closed.close(done));
+    const away = new Stage();
+    await away.open();
+    const elsewhere = await (await away.person('Carol').init()).numberFor('Bob');
+    await away.close();
     const bob = await Telephone.withLine(scene, 'Bob', { ...BOB, contacts: [['Ada', link], ['Elsewhere', elsewhere]] });
     await bob.callContact('Elsewhere');
     await bob.ended('end.link', 30000);
