@@ -6,9 +6,9 @@ import { MESSAGE_MAX_BYTES } from './frame.ts'
 
 const MESSAGE = 0
 const DATAGRAM = 1
-// What TCP holds back is delay for all that follows: ten cells, 200 ms. Newer ones are dropped then,
+// What waits here is delay for all that follows: 25 cells, half a second. Newer ones are dropped then,
 // because what was given to the socket cannot be taken back.
-const DATAGRAMS_OUT_MAX_BYTES = 10 * 165
+const DATAGRAMS_OUT_MAX_BYTES = 25 * 165
 
 export function connect_websocket(target: Target, abort: AbortSignal): Promise<Connection> {
   return new Promise((resolve, reject) => {

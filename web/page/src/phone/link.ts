@@ -7,7 +7,7 @@ import type { Connect, Connection, Target, Transport } from './connection.ts'
 
 /** WebSocket is tried beside it when WebTransport is not open after this long... */
 export const HEAD_START_MS = 800
-/** ...or this long, if WebSocket won the last time. */
+/** ...or this long, if WebSocket won the last time, or an open WebTransport has just died. */
 export const BLOCKED_HEAD_START_MS = 200
 export const RACE_MS = 7000 // all of it
 /** In a call the first races are shorter: what was sent into a hole is not answered, but sent again
@@ -172,7 +172,8 @@ export class Link {
       this.after(this.race_ms(), () => finish(null))
       if (this.connectors.webtransport === null) return websocket()
       enter(this.connectors.webtransport, websocket)
-      this.after(this.udp_blocked ? BLOCKED_HEAD_START_MS : HEAD_START_MS, websocket)
+      const doubtful = this.udp_blocked || this.current?.transport === 'webtransport'
+      this.after(doubtful ? BLOCKED_HEAD_START_MS : HEAD_START_MS, websocket)
     })
   }
 
