@@ -859,6 +859,9 @@ static void a_backup_brings_everything_back(void **state)
     json_t *before = rig_do(anna, "profile", NULL);
     rig_fails(anna, "EEXIST", "restore", "{s:s,s:s,s:s}", "data", rig_text(backup, "data"),
               "passphrase", "far away", "lock", "none");
+    // What cannot be opened is found out before anybody is asked to erase for it.
+    rig_fails(anna, "EPASSPHRASE", "restore", "{s:s,s:s,s:s}", "data", rig_text(backup, "data"),
+              "passphrase", "near", "lock", "none");
     rig_done(anna, "erase", NULL);
 
     rig_fails(carl, "EPASSPHRASE", "restore", "{s:s,s:s,s:s}", "data", rig_text(backup, "data"),
@@ -896,6 +899,10 @@ static void a_kit_brings_identity_and_line_back(void **state)
     json_t *before = rig_do(anna, "profile", NULL);
     assert_true(rig_true(before, "kit"));
     assert_true(strlen(rig_text(kit, "data")) <= 700);
+    rig_fails(anna, "EEXIST", "restore", "{s:s,s:s,s:s}", "data", rig_text(kit, "data"),
+              "passphrase", rig_text(kit, "words"), "lock", "none");
+    rig_fails(anna, "EPASSPHRASE", "restore", "{s:s,s:s,s:s}", "data", rig_text(kit, "data"),
+              "passphrase", "abandon abandon", "lock", "none");
     rig_done(anna, "erase", NULL);
 
     char words[512];

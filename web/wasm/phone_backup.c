@@ -110,6 +110,12 @@ static int new_key(struct phone *p, const json_t *args, struct phone_key *out)
     return error;
 }
 
+// Told only to whoever has shown that what would take the place of the old can be opened.
+static int check_free(const struct phone *p)
+{
+    return slots_exists(p->slots) || slots_damaged(p->slots) ? SOTTO_EEXIST : SOTTO_OK;
+}
+
 static int restore_kit(struct phone *p, const json_t *args, const char *words, const uint8_t *data,
                        size_t len, struct store **out)
 {
@@ -123,7 +129,8 @@ static int restore_kit(struct phone *p, const json_t *args, const char *words, c
         return error;
     }
     const struct store_keys keys = {.identity = kit.identity, .line_key = kit.line_key};
-    error = new_key(p, args, &key);
+    error = check_free(p);
+    error = error == SOTTO_OK ? new_key(p, args, &key) : error;
     if (error == SOTTO_OK) {
         error = store_make(out, &slots_backend, p->slots, key.passphrase, key.cost, &kit.profile,
                            &keys);
@@ -157,7 +164,8 @@ static int restore_backup(struct phone *p, const json_t *args, const char *passp
     error = error == SOTTO_OK && !slots_exists(memory) ? SOTTO_EPARSE : error;
     error = error == SOTTO_OK ? store_load(&from, &slots_backend, memory, passphrase) : error;
     if (error == SOTTO_OK) {
-        error = copy_in(p, args, from, out);
+        error = check_free(p);
+        error = error == SOTTO_OK ? copy_in(p, args, from, out) : error;
         store_close(from);
     }
     slots_free(memory);
@@ -210,9 +218,6 @@ static int restore(struct phone *p, const json_t *args, const char *passphrase)
 int phone_restore(struct phone *p, const json_t *args, json_t **result)
 {
     const char *passphrase;
-    if (slots_exists(p->slots) || slots_damaged(p->slots)) {
-        return SOTTO_EEXIST;
-    }
     int error = take_passphrase(p, args, &passphrase);
     error = error == SOTTO_OK ? restore(p, args, passphrase) : error;
     if (error == SOTTO_OK) {
