@@ -47,6 +47,7 @@ wasm:                      ## build the page's module, and the tests that run as
 
 test:                      ## every test: built by gcc, with sanitizers, by clang, and as WebAssembly
 	@$(DEPS) --test --web
+	@packaging/page.sh
 	@tests/run.sh release asan clang fuzz bench wasm
 
 check-quick:               ## every test, with sanitizers only
