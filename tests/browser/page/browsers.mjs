@@ -13,7 +13,7 @@ const ARGS = [
   '--disable-component-update', '--disable-sync',
 ];
 // What a browser writes on its console when the network is away: its own words, not the page's.
-const NETWORK = /net::ERR_|WebSocket connection to|Failed to load resource|Failed to establish a connection/;
+const NETWORK = /net::ERR_|WebSocket connection to|Failed to load resource|Failed to establish a connection|Unknown error -\d+/;
 // Chromium does not know this word of the policy, which the standard (WebTransport, section 5) demands.
 const UNKNOWN_WORD = /invalid source: ''unsafe-webtransport-hashes''/;
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that live through what networks do: the relay restarts, everything is lost for 20 s, UDP is
-// blocked in the middle; and a page that is loaded anew.
+// Calls that live through what networks do: everything is lost for 20 s, UDP is blocked in the middle; and
+// that come back by one tap: the relay restarts, a page is loaded anew.
 import assert from 'node:assert';
 
-import { take } from './ears.mjs';
-import { likeness, sleep } from './stage.mjs';
+import { sleep } from './stage.mjs';
+import { alike } from './talk.mjs';
 import { Telephone } from './telephone.mjs';
 
 const LOST_MS = 20000;
-const SAMPLE_MS = 4500;
+const SAMPLE_MS = 5000;
 
 async function talking(scene) {
   scene.browsers.networkMayFail = true;
@@ -28,10 +28,7 @@ async function hear(scene, ...phones) {
   await sleep(SAMPLE_MS);
   const to = Date.now();
   for (const [listener, speaker] of [phones, [...phones].reverse()]) {
-    const file = (what) => scene.stage.path(`${from}-${listener.name}-${what}.wav`);
-    const spoken = await take(speaker.page, 'mic', from, to - 800, file('spoken'));
-    const heard = await take(listener.page, 'speaker', from, to, file('heard'));
-    const got = await likeness(spoken.path, heard.path);
+    const got = await alike(scene, listener, speaker, from, to);
     assert.ok(got.same, `${listener.name} hears ${speaker.name}: ${JSON.stringify(got)}`);
   }
 }
@@ -66,12 +63,18 @@ export function networkTests(scene) {
     await bob.ended();
   });
 
+  // It keeps no calls, so this one ends, with a word; but one tap brings it back.
   scene.scenario('the relay restarts in mid-call', async () => {
     const { ada, bob } = await talking(scene);
     await scene.stage.stopRelay();
-    for (const phone of [ada, bob]) await phone.sees('call.reconnecting', {}, 10000);
     await scene.stage.startRelay();
-    for (const phone of [ada, bob]) await phone.seesNot('call.reconnecting', {}, 20000);
+    await ada.over('end.lost', 40000);
+    await bob.ended('end.lost', 40000);
+    await ada.ready(20000);
+    await bob.press('ended.again');
+    await ada.rings('Bob');
+    await ada.answer();
+    await bob.talks();
     await hear(scene, ada, bob);
     await ada.hangUp();
     await bob.ended();

@@ -40,6 +40,7 @@ export class Scene {
         this.browsers.networkMayFail = false;
         this.errors = await this.browsers.closeContexts();
         await this.stage.stopPrograms();
+        await this.stage.relayRuns();
       }
       assert.equal(this.errors.join('\n'), '', 'nothing went wrong that nobody looked at');
     });

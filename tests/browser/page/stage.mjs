@@ -194,6 +194,11 @@ export class Stage {
     await this.relay.ended;
   }
 
+  // Also if a scenario broke off while it was stopped.
+  async relayRuns() {
+    if (this.relay.exitCode !== null || this.relay.signalCode !== null) await this.startRelay();
+  }
+
   async invite() {
     const { stdout } = await run(SOTTOD, ['invite', '--config', this.configuration, '--json']);
     return JSON.parse(stdout)[0].link;

@@ -36,6 +36,7 @@ export function storyTests(scene) {
       const got = await likeness(spoken.path, heard.path);
       assert.ok(got.same, `Washington hears itself: ${JSON.stringify(got)}`);
       await washington.hangUp();
+      await washington.page.close(); // before its relay goes
     } finally {
       await story('--stop');
     }

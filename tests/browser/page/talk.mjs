@@ -8,6 +8,7 @@ import { likeness, sleep } from './stage.mjs';
 
 export const TALK_MS = 8500; // longer than each of the recordings
 const DELAY_MAX_MS = 600; // that it works; how well is measured elsewhere
+const TAIL_MS = 1000; // what was said last arrives a little later
 const SETTLE_MS = 500; // until both microphones are open
 
 // CLOCK_MONOTONIC, in which the program tells times, to the wall clock's milliseconds.
@@ -82,15 +83,17 @@ export async function compare(scene, what, sides, began, hangUp) {
 async function tab(scene, what, side, from, to) {
   const name = `${what}-${side.name}`.replace(/\W+/g, '-');
   return {
-    spoken: await side.spoken(from, to - 1000, scene.stage.path(`${name}-spoken.wav`)),
+    spoken: await side.spoken(from, to - TAIL_MS, scene.stage.path(`${name}-spoken.wav`)),
     heard: await side.heard(from, to, scene.stage.path(`${name}-heard.wav`)),
   };
 }
 
 let files = 0; // several pages may be asked about the same time
 
-// That something is heard, in that page, between two times.
-export async function isHeard(scene, page, spoken, from, to) {
-  const heard = await take(page, 'speaker', from, to, scene.stage.path(`heard-${from}-${files++}.wav`));
-  return (await likeness(spoken, heard.path)).same;
+// How alike what the listener's page plays is to what the speaker's microphone hears, between two times.
+export async function alike(scene, listener, speaker, from, to) {
+  const file = (what) => scene.stage.path(`${from}-${listener.name}-${what}.wav`.replaceAll(/[ ()]/g, '-'));
+  const spoken = await take(speaker.page, 'mic', from, to - TAIL_MS, file('spoken'));
+  const heard = await take(listener.page, 'speaker', from, to, file('heard'));
+  return likeness(spoken.path, heard.path);
 }
