@@ -34,7 +34,7 @@ page:                      ## build the page for browsers into build/page
 	@$(DEPS) --web
 	@packaging/page.sh
 
-run: all                   ## see it work: a relay and two people on this machine
+run: all                   ## see it work: a relay, two people, and a telephone in your browser
 	@python3 demo/story.py
 
 stop:                      ## end the relay and the echo line that `make run` left running
