@@ -8,7 +8,7 @@ import { alike } from './talk.mjs';
 import { Telephone } from './telephone.mjs';
 
 const LOST_MS = 20000;
-const SAMPLE_MS = 5000;
+const SAMPLE_MS = 7500; // a short sample is judged by a few syllables
 
 async function talking(scene) {
   scene.browsers.networkMayFail = true;
