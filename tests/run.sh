@@ -6,9 +6,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=0 skipped=0
-# What differs between compilers shows in the core; the tests that talk over networks for minutes
-# run in two variants, which is enough.
-declare -A left_out=([clang]='--no-suite system --no-suite net --no-suite browser')
+# What differs between compilers shows in the core. The tests that talk over networks for minutes run
+# once, with sanitizers; those that are short also as they are shipped.
+declare -A left_out=([release]='--no-suite long' [clang]='--no-suite system --no-suite net --no-suite browser')
 
 # Each line of $1 that starts with "== " was one target.
 count_targets() {
