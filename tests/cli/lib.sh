@@ -44,10 +44,12 @@ json_is() {
     [ "$value" = "$2" ] || fail "$1 is '$value', not '$2'"
 }
 
-# relay_start [PORT]: a relay on loopback; RELAY_PORT. relay_stop.
+# relay_start [PORT [OPTIONS...]]: a relay on loopback; RELAY_PORT. relay_stop.
 relay_start() {
+    port=${1:-0}
+    [ $# -eq 0 ] || shift
     : >"$T/relay.log"
-    "$SOTTOD" run --name 127.0.0.1 --bind 127.0.0.1 --port "${1:-0}" --data "$T/relay" \
+    "$SOTTOD" run --name 127.0.0.1 --bind 127.0.0.1 --port "$port" --data "$T/relay" "$@" \
         >>"$T/relay.log" 2>&1 &
     RELAY_PID=$!
     tries=0

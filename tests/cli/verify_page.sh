@@ -54,22 +54,9 @@ sign "$T/key.pem"
 KEY=$(key_text "$T/key.pem")
 HASH=$(openssl dgst -sha256 -r "$P/release.json" | cut -c1-64)
 
-relay_start() {
-    "$SOTTOD" run --name 127.0.0.1 --bind 127.0.0.1 --port 0 --plain-port 0 --page "$P" \
-        --data "$T/relay" >"$T/relay.log" 2>&1 &
-    RELAY_PID=$!
-    tries=0
-    until grep -q 'listening on' "$T/relay.log"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || fail "the relay does not start"
-        kill -0 "$RELAY_PID" 2>/dev/null || fail "the relay ended"
-        sleep 0.1
-    done
-    RELAY_PORT=$(sed -n 's/.*listening on \[[^]]*\]:\([0-9]*\).*/\1/p' "$T/relay.log")
-    PLAIN=$(sed -n 's,.*http://localhost:\([0-9]*\)/.*,\1,p' "$T/relay.log")
-    PIN=$(sed -n 's/.*key pin \([0-9a-f]*\).*/\1/p' "$T/relay.log")
-}
-relay_start
+relay_start 0 --plain-port 0 --page "$P"
+PLAIN=$(sed -n 's,.*http://localhost:\([0-9]*\)/.*,\1,p' "$T/relay.log")
+PIN=$(sed -n 's/.*key pin \([0-9a-f]*\).*/\1/p' "$T/relay.log")
 reload() {
     before=$(grep -c 'reloaded:' "$T/relay.log")
     kill -HUP "$RELAY_PID"

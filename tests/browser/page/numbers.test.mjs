@@ -8,9 +8,9 @@ import { Telephone } from './telephone.mjs';
 const ADA = { voice: '0870' }, BOB = { voice: '0920' };
 
 // Ada has a line; Bob has called once with the number that she made for him.
-async function bound(scene) {
+async function bound(scene, terms) {
   const ada = await Telephone.withLine(scene, 'Ada', ADA);
-  const link = await ada.newNumber('Bob');
+  const link = await ada.newNumber('Bob', terms);
   const bob = await Telephone.open(scene, 'Bob', BOB);
   await bob.callLink(link);
   await ada.rings('Bob');
@@ -92,15 +92,7 @@ export function numberTests(scene) {
   });
 
   scene.scenario('a number for one call', async () => {
-    const ada = await Telephone.withLine(scene, 'Ada', ADA);
-    const link = await ada.newNumber('Bob', { calls: 1 });
-    const bob = await Telephone.open(scene, 'Bob', BOB);
-    await bob.callLink(link);
-    await ada.rings('Bob');
-    await ada.answer();
-    await bob.talks();
-    await bob.hangUp();
-    await ada.over();
+    const { bob, link } = await bound(scene, { calls: 1 });
     await bob.callLink(link);
     await bob.ended('end.unavailable');
   });

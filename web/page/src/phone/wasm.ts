@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The telephone in WebAssembly (web/wasm/exports.c) as an object: bytes and JSON in and out. Nothing
 // here knows what any of it means.
+import { SIMD_PROBE } from './simd.ts'
 import { PhoneError, type CommandName, type PhoneEvent } from './types.ts'
 
 const MESSAGE_MAX_BYTES = 20480
@@ -40,18 +41,9 @@ interface Exports {
   page_transport(link: number, transport: number): void
 }
 
-// (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt))
-const SIMD_PROBE = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
-  10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11])
-
-/** Whether this browser can run the telephone at all. */
-export function wasm_supported(): boolean {
-  return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_PROBE)
-}
-
 /** Fetches and starts it. Rejects with EUNSUPPORTED, or ECLOSED if it cannot be fetched. */
 export async function load_telephone(asset: Asset, slot_write: SlotWrite, log: (text: string) => void): Promise<Telephone> {
-  if (!wasm_supported()) throw new PhoneError('EUNSUPPORTED', 'WebAssembly SIMD')
+  if (typeof WebAssembly !== 'object' || !WebAssembly.validate(SIMD_PROBE)) throw new PhoneError('EUNSUPPORTED', 'WebAssembly SIMD')
   const response = await fetch(asset.url, { integrity: asset.integrity }).catch(() => null)
   if (!response?.ok) throw new PhoneError('ECLOSED', 'the telephone could not be loaded')
   const module = await WebAssembly.compileStreaming(response)

@@ -220,7 +220,7 @@ export class Model {
     } catch (error) {
       if ((error as { code?: string }).code !== 'EEXIST') throw error
       if (!await this.ask(t('restore.replace.title'), t('restore.replace.text'), t('restore.replace'), true)) return
-      this.replacing = true // the screen stays as it is, so that a wrong word can be put right
+      this.replacing = true // between the two there is nothing: the screen stays until there is again
       try {
         await this.phone.do('erase', {})
         profile = await this.phone.do('restore', args)
