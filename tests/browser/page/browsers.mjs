@@ -78,7 +78,6 @@ export class Browsers {
     context.setDefaultTimeout(TIMEOUT_MS);
     context.watch = new Watch();
     context.watch.networkMayFail = networkMayFail;
-    if (permission) await context.grantPermissions(['microphone']);
     await context.grantPermissions(['clipboard-read', 'clipboard-write', ...(permission ? ['microphone'] : [])]);
     await context.exposeBinding('__violated', (_, text) => context.watch.message('CSP', text));
     await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) =>

@@ -5,6 +5,7 @@ import assert from 'node:assert';
 import { Telephone } from './telephone.mjs';
 
 const BUDGET_BYTES = 1_000_000;
+const LAYOUT_SHIFT_MAX = 0.01; // cumulative; up to 0.1 counts as good
 
 export function loadTests(scene) {
   scene.scenario('the first load', async () => {
@@ -19,6 +20,13 @@ export function loadTests(scene) {
     const bytes = scene.stage.network.received - before;
     console.log(`  callable after ${ms} ms and ${bytes} bytes over the wire (at most ${BUDGET_BYTES})`);
     assert.ok(bytes > 10_000 && bytes <= BUDGET_BYTES, `${bytes} bytes`);
+    const moved = await bob.page.evaluate(() => new Promise((done) => {
+      let sum = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((entry) => { sum += entry.value; }))
+        .observe({ type: 'layout-shift', buffered: true });
+      setTimeout(() => done(sum), 500);
+    }));
+    assert.ok(moved <= LAYOUT_SHIFT_MAX, `the layout has moved by ${moved}`);
 
     await bob.page.reload();
     const again = Date.now();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One page as a person uses it: by the names of what is on the screen (roles and texts), nothing else.
 import assert from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
-import { speech, until } from './stage.mjs';
+import { PAGE, speech, until } from './stage.mjs';
 import { begins, t } from './text.mjs';
 
 const SLOW = 30000; // keys are made, on a machine that does other things
@@ -32,6 +34,20 @@ export class Telephone {
   async another() {
     const phone = new Telephone(this.scene, `${this.name} (another window)`, this.context, await this.context.newPage());
     return Object.assign(phone, { wav: this.wav, at: this.at });
+  }
+
+  // The browser's part in which the telephone runs, changed by that code before it starts.
+  async worker(code) {
+    // What a test answers comes from no address, so that this machine's would be foreign to it.
+    await this.context.grantPermissions(['microphone', 'local-network-access']);
+    await this.context.route(/\/worker-\w+\.js$/, (route) => {
+      const file = join(PAGE, basename(new URL(route.request().url()).pathname));
+      return route.fulfill({
+        contentType: 'text/javascript',
+        headers: { 'Cross-Origin-Embedder-Policy': 'require-corp' }, // as the page has
+        body: `${code}\n${readFileSync(file, 'utf8')}`,
+      });
+    });
   }
 
   // ---- what is on the screen

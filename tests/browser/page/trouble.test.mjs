@@ -88,14 +88,54 @@ export function troubleTests(scene) {
     await bob.ready(40000);
   });
 
-  scene.scenario('a browser without sound processing is told', async () => {
+  scene.scenario('a browser without sound processing, or without vector code, is told', async () => {
+    for (const lack of [
+      () => { delete globalThis.AudioWorkletNode; delete globalThis.AudioWorklet; },
+      () => { WebAssembly.validate = () => false; },
+    ]) {
+      const bob = await Telephone.open(scene, 'Bob', BOB);
+      await bob.context.addInitScript(lack);
+      await bob.open();
+      await bob.seesHeading('unsupported.title');
+    }
+  });
+
+  scene.scenario('a browser without WebTransport calls over WebSocket', async () => {
+    const ada = await Telephone.open(scene, 'Ada', ADA);
+    await ada.worker('delete globalThis.WebTransport;');
+    await ada.begin();
+    const link = await ada.newNumber('Bob');
     const bob = await Telephone.open(scene, 'Bob', BOB);
-    await bob.context.addInitScript(() => {
-      delete globalThis.AudioWorkletNode;
-      delete globalThis.AudioWorklet;
-    });
-    await bob.open();
-    await bob.seesHeading('unsupported.title');
+    await bob.callLink(link);
+    await ada.rings('Bob');
+    await ada.answer();
+    await bob.talks();
+    await ada.path_is('websocket');
+    await bob.path_is('webtransport');
+    await bob.hangUp();
+    await ada.over();
+  });
+
+  scene.scenario('a clock that is three hours wrong', async () => {
+    const ada = await Telephone.open(scene, 'Ada', ADA);
+    await ada.worker('{ const now = Date.now; Date.now = () => now() + 3 * 3600 * 1000; }');
+    await ada.begin();
+    await ada.sees('clock.title');
+    await ada.sees('clock.text');
+  });
+
+  scene.scenario('another relay, whose certificate this browser cannot know', async () => {
+    scene.browsers.networkMayFail = true;
+    const away = new Stage();
+    await away.open();
+    try {
+      const elsewhere = await (await away.person('Carol').init()).numberFor('Bob');
+      const bob = await Telephone.withLine(scene, 'Bob', { ...BOB, contacts: [['Elsewhere', elsewhere]] });
+      await bob.callContact('Elsewhere');
+      await bob.sees('problem.certificate', {}, 30000);
+    } finally {
+      await away.close();
+    }
   });
 
   scene.scenario('a passphrase, right and wrong', async () => {
