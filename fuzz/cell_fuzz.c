@@ -25,7 +25,9 @@ static void assert_same(const struct cell_content *a, const struct cell_content 
     assert(a->has_report == b->has_report);
     assert(a->report.highest_ctr == b->report.highest_ctr);
     assert(a->report.held_ms == b->report.held_ms && a->report.received == b->report.received);
-    assert(a->report.jitter_ms == b->report.jitter_ms);
+    assert(a->report.loss == b->report.loss);
+    assert(a->report.burst == b->report.burst);
+    assert(a->report.history == b->report.history);
     assert(a->report.playout_ms == b->report.playout_ms);
     assert(a->earlier_count == b->earlier_count);
     for (size_t i = 0; i < a->earlier_count; i++) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames of any tick, length and content at any time, and a consumer: the counts agree, the buffer
-// is bounded, and a line that is clean again plays again.
+// Frames of any tick, length and content at any time, copies, history that lies, and a consumer:
+// the counts agree, the buffer and the delay are bounded, and a line that is clean again plays
+// again.
 #include "fuzz.h"
+
+#include "media/voice.h"
 
 #include <assert.h>
 #include <sotto/media.h>
@@ -31,7 +34,34 @@ struct world {
     uint64_t asked;
 };
 
-static void put(struct world *w, struct input *in)
+// A packet that holds history, a few bytes of which the input changes.
+static void put_history(struct world *w, struct input *in)
+{
+    static uint8_t told[SOTTO_VOICE_PACKET_MAX_BYTES];
+    if (told[0] == 0) {
+        const struct voice_shape shape = {.bytes = sizeof told, .history = 25};
+        int16_t pcm[SOTTO_FRAME_SAMPLES];
+        struct sotto_voice_encoder *e;
+        if (sotto_voice_encoder_new(&e, sotto_env_default()) != 0) {
+            abort();
+        }
+        for (uint32_t k = 0; k < 30 * SOTTO_FRAME_SAMPLES; k++) {
+            pcm[k % SOTTO_FRAME_SAMPLES] = (int16_t)((k % 320) * (k % 4800) / 80);
+            if (k % SOTTO_FRAME_SAMPLES == SOTTO_FRAME_SAMPLES - 1) {
+                assert(voice_encode(e, &shape, pcm, told) == 0);
+            }
+        }
+        sotto_voice_encoder_free(e);
+    }
+    uint8_t packet[sizeof told];
+    memcpy(packet, told, sizeof packet);
+    for (uint64_t n = take(in, 1) % 4; n > 0; n--) {
+        packet[take(in, 1) % sizeof packet] = (uint8_t)take(in, 1);
+    }
+    (void)sotto_playout_put(w->p, w->tick, packet, sizeof packet, w->now);
+}
+
+static void put(struct world *w, struct input *in, bool own)
 {
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES + 1];
     size_t len = (size_t)take(in, 1) % (sizeof packet + 1);
@@ -39,7 +69,8 @@ static void put(struct world *w, struct input *in)
     for (size_t i = 0; i < len && i < 8; i++) {
         packet[i] = (uint8_t)take(in, 1);
     }
-    int err = sotto_playout_put(w->p, w->tick, packet, len, w->now);
+    int err = own ? sotto_playout_put(w->p, w->tick, packet, len, w->now)
+                  : sotto_playout_put_copy(w->p, w->tick, packet, len, w->now);
     assert(err == 0 || err == SOTTO_EREPLAY || err == SOTTO_EPARSE);
 }
 
@@ -50,9 +81,12 @@ static void get(struct world *w)
     (void)sotto_playout_get(w->p, pcm, w->now);
     w->asked++;
     sotto_playout_stats(w->p, &s);
-    assert(s.played + s.concealed <= w->asked);
-    assert(s.played + s.skipped + s.depth_frames <= s.received + w->asked);
+    // What was decoded was asked for, or waits in a buffer of four frames.
+    assert((s.played + s.concealed) * SOTTO_FRAME_SAMPLES + s.lengthened <=
+           (w->asked + 4) * SOTTO_FRAME_SAMPLES + s.shortened);
+    assert(s.copies + s.retold <= s.played);
     assert(s.depth_frames <= SOTTO_PLAYOUT_CAPACITY_FRAMES);
+    assert(s.target_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
 }
 
 static void step(struct world *w, struct input *in)
@@ -62,15 +96,19 @@ static void step(struct world *w, struct input *in)
     case 0:
     case 1:
         w->tick++;
-        put(w, in);
+        if (op & 0x80) {
+            put_history(w, in);
+        } else {
+            put(w, in, true);
+        }
         break;
     case 2:
         w->tick += (op >> 3) - 16u; // back and forth
-        put(w, in);
+        put(w, in, (op & 8) == 0);
         break;
     case 3:
         w->tick = take(in, (op >> 3) % 9);
-        put(w, in);
+        put(w, in, true);
         break;
     case 4:
     case 5:
@@ -99,6 +137,9 @@ static void recover(struct world *w)
     for (uint64_t t = 0; t < 20; t++, w->now += SOTTO_TICK_NS) {
         assert(sotto_playout_put(w->p, t, packet, sizeof packet, w->now) == 0);
         good = sotto_playout_get(w->p, pcm, w->now + 1);
+        struct sotto_playout_stats s;
+        sotto_playout_stats(w->p, &s);
+        assert(s.lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
     }
     assert(good);
 }

@@ -46,6 +46,10 @@ int call_media_start(struct sotto_device *d, struct call *c)
         call_media_free(c);
         return error;
     }
+    voice_encoder_set_neural(c->encoder, !d->cfg.plain_voice);
+    sotto_playout_set_neural(c->playout, !d->cfg.plain_voice);
+    voice_fill_init(&c->fill);
+    c->meter = (struct loss_meter){0};
     c->media = true;
     c->next_tick = d->now.mono_ns;
     c->peer_last = d->now.mono_ns;
@@ -60,6 +64,7 @@ void call_media_free(struct call *c)
     cell_opener_free(c->opener);
     ctl_stream_free(c->ctl);
     sotto_voice_encoder_free(c->encoder);
+    voice_fill_wipe(&c->fill);
     sotto_playout_free(c->playout);
     c->sealer = NULL;
     c->opener = NULL;
@@ -167,43 +172,44 @@ static void add_report(struct sotto_device *d, const struct call *c, struct cell
     // As of the tick on which the cell leaves, not of now, when it is made.
     sotto_ns leaves = c->next_tick > d->now.mono_ns ? c->next_tick : d->now.mono_ns;
     sotto_ns held_ms = (leaves - c->peer_last) / SOTTO_NS_PER_MS;
-    uint32_t jitter_ms = stats.jitter_us / 1000;
+    struct loss_view view = loss_meter_view(&c->meter);
     uint32_t playout_ms = stats.delay_us / 1000;
     content->has_report = true;
     content->report = (struct cell_report){
         .highest_ctr = c->peer_ctr_highest,
         .held_ms = (uint16_t)(held_ms > UINT16_MAX ? UINT16_MAX : held_ms),
         .received = (uint32_t)c->cells_received,
-        .jitter_ms = (uint16_t)(jitter_ms > UINT16_MAX ? UINT16_MAX : jitter_ms),
-        .playout_ms = (uint16_t)(playout_ms > UINT16_MAX ? UINT16_MAX : playout_ms),
+        .loss = view.loss,
+        .burst = view.burst,
+        .history = sotto_playout_has_history(c->playout),
+        .playout_ms =
+            (uint16_t)(playout_ms > CELL_PLAYOUT_MAX_MS ? CELL_PLAYOUT_MAX_MS : playout_ms),
     };
 }
 
 static void make_cell(struct sotto_device *d, struct call *c)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
-    uint8_t voice[SOTTO_VOICE_PACKET_BYTES];
     struct cell_content content = {0};
     size_t room = cell_sealer_room(c->sealer);
     uint64_t ctr = cell_sealer_next_ctr(c->sealer);
 
-    take_frame(d, c, pcm);
-    if (sotto_voice_encode(c->encoder, pcm, voice) == SOTTO_OK) {
-        content.voice = voice;
-        content.voice_len = sizeof voice;
-        room -= CELL_ITEM_OVERHEAD + sizeof voice;
-    }
-    sotto_wipe(pcm, sizeof pcm);
+    // Voice keeps its frame whatever else is to be said; then comes control, then redundancy.
     if (c->peer_seen && ctr % CALL_REPORT_TICKS == 0) {
         add_report(d, c, &content);
         room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
     }
-    ctl_stream_fill(c->ctl, &content, room, c->rtt_ns, d->now.mono_ns);
+    size_t reserve = voice_fill_reserve();
+    ctl_stream_fill(c->ctl, &content, room > reserve ? room - reserve : 0, c->rtt_ns,
+                    d->now.mono_ns);
+    room -= cell_control_bytes(&content);
+    take_frame(d, c, pcm);
+    (void)voice_fill_cell(&c->fill, c->encoder, pcm, room, &content); // or a cell without voice
+    sotto_wipe(pcm, sizeof pcm);
     if (cell_seal(c->sealer, &content, c->cell) == SOTTO_OK) {
         c->cell_made = true;
         c->cell_ctr = ctr;
     }
-    sotto_wipe(voice, sizeof voice);
 }
 
 sotto_ns call_media_expiry(const struct call *c)
@@ -278,6 +284,7 @@ size_t sotto_device_write_datagram(struct sotto_device *d, unsigned *link, uint8
 
 static void take_report(struct sotto_device *d, struct call *c, const struct cell_report *r)
 {
+    voice_fill_report(&c->fill, (struct loss_view){r->loss, r->burst, r->history});
     uint64_t next = cell_sealer_next_ctr(c->sealer);
     if (r->highest_ctr >= next || next - r->highest_ctr > CALL_SENT_TIMES)
         return; // a lie, or too old to tell
@@ -292,6 +299,7 @@ static void take_report(struct sotto_device *d, struct call *c, const struct cel
 static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr)
 {
     c->cells_received++;
+    loss_meter_note(&c->meter, ctr);
     if (!c->peer_seen || ctr < c->peer_ctr_first)
         c->peer_ctr_first = ctr;
     if (!c->peer_seen || ctr > c->peer_ctr_highest) {
@@ -320,8 +328,9 @@ static void take_voice(struct sotto_device *d, struct call *c, const struct cell
         return;
     for (size_t i = 0; i < content->earlier_count; i++)
         if (content->earlier[i].distance <= ctr)
-            sotto_playout_put(c->playout, ctr - content->earlier[i].distance,
-                              content->earlier[i].packet, content->earlier[i].len, d->now.mono_ns);
+            sotto_playout_put_copy(c->playout, ctr - content->earlier[i].distance,
+                                   content->earlier[i].packet, content->earlier[i].len,
+                                   d->now.mono_ns);
     if (!content->voice)
         return;
     sotto_playout_put(c->playout, ctr, content->voice, content->voice_len, d->now.mono_ns);

@@ -19,6 +19,8 @@
 #include "base/queue.h"
 #include "media/cell_crypt.h"
 #include "media/ctl_stream.h"
+#include "media/loss_meter.h"
+#include "media/voice_fill.h"
 #include "wire/control.h"
 #include "wire/link.h"
 
@@ -152,7 +154,9 @@ struct call {
     struct cell_opener *opener;
     struct ctl_stream *ctl;
     struct sotto_voice_encoder *encoder;
+    struct voice_fill fill;
     struct sotto_playout *playout;
+    struct loss_meter meter; // of the cells received
     sotto_ns next_tick;
     bool tick_prepared; // what is to be done before the next tick is done
     bool cell_made;     // `cell` is made and waits for its tick

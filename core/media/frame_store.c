@@ -27,6 +27,8 @@ void frame_store_put(struct frame_store *s, uint64_t tick, const uint8_t *packet
     f->tick = tick;
     f->known = true;
     f->waiting = true;
+    f->copy = false;
+    f->reach = 0;
     f->len = len;
     f->arrived = now;
     memcpy(f->packet, packet, len);
@@ -34,6 +36,28 @@ void frame_store_put(struct frame_store *s, uint64_t tick, const uint8_t *packet
         s->newest = tick;
     }
     s->any = true;
+}
+
+void frame_store_mark(struct frame_store *s, uint64_t tick, bool copy, uint8_t reach)
+{
+    struct stored_frame *f = &s->slots[slot_of(tick)];
+    assert(f->waiting && f->tick == tick);
+    f->copy = copy;
+    f->reach = reach;
+}
+
+const struct stored_frame *frame_store_teller(const struct frame_store *s, uint64_t tick)
+{
+    if (!s->any) {
+        return NULL;
+    }
+    for (uint64_t t = tick + 1; t <= s->newest && t - tick < FRAME_STORE_SLOTS; t++) {
+        const struct stored_frame *f = frame_store_find(s, t);
+        if (f != NULL && f->reach >= t - tick) {
+            return f;
+        }
+    }
+    return NULL;
 }
 
 bool frame_store_knows(const struct frame_store *s, uint64_t tick)

@@ -1,31 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "media/playout.h"
+
 #include "base/mem.h"
 #include "media/frame_store.h"
 #include "media/playout_policy.h"
+#include "media/stretch.h"
 #include "media/voice.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
-#define FADE_SAMPLES        480      // 10 ms, where a frame was skipped
-#define QUIET_LEVEL         64       // mean |sample|: silence whatever else is said
-#define QUIET_SHARE         4        // quiet: below this part of the usual level
-#define LEVEL_WEIGHT        32       // frames over which the usual level is taken
 #define DELAY_WEIGHT        8        // frames over which the delay is taken
 #define TRANSIT_STEP_MAX_US 10000000 // a larger step is an outage or a clock, not jitter
+#define PAST_SAMPLES        STRETCH_LAG_MAX
+#define AHEAD_SAMPLES       (3 * SOTTO_FRAME_SAMPLES + STRETCH_LAG_MAX)
+#define SAMPLE_US(us)       ((us)*SOTTO_SAMPLE_RATE / 1000000)
+// Asks between two stretches, and how much there must be to stretch away: the more, the sooner.
+#define SLACK_US            5000 // neither more nor less: it is left alone
+#define LEAN_US             40000
+#define LEAN_EVERY          3
+#define CALM_EVERY          5
+#define FORCE_US            150000 // from here on a splice may be heard
 
 struct sotto_playout {
     const struct sotto_env *env;
     struct sotto_voice_decoder *decoder;
+    struct voice_history *history;
     struct playout_policy policy;
     struct frame_store store;
     struct sotto_playout_stats stats;
-    uint64_t oldest;      // frames below it are out of the store
-    uint32_t concealing;  // frames in a row
-    uint32_t usual_level; // mean |sample| of what was played
+    uint64_t oldest;     // frames below it are out of the store
+    uint32_t concealing; // frames in a row
+    bool plain;          // no neural parts
+    bool sound;          // what was decoded last was received
+    bool history_loaded;
+    uint64_t history_tick; // of the packet whose history is loaded
+    uint32_t unstretched;  // asks since the last stretch
     bool has_transit;
     int64_t transit_us;
     uint64_t jitter_16; // RFC 3550 §A.8: sixteen times the estimate
+    struct playout_watcher watcher;
+    // Decoded: what was played lately, then `left` samples that were not.
+    size_t left;
+    int16_t pcm[PAST_SAMPLES + AHEAD_SAMPLES];
 };
 
 int sotto_playout_new(struct sotto_playout **out, const struct sotto_env *env)
@@ -36,8 +53,11 @@ int sotto_playout_new(struct sotto_playout **out, const struct sotto_env *env)
     }
     p->env = env;
     int err = sotto_voice_decoder_new(&p->decoder, env);
+    if (err == 0) {
+        err = voice_history_new(&p->history, env);
+    }
     if (err != 0) {
-        mem_free(env, p);
+        sotto_playout_free(p);
         return err;
     }
     *out = p;
@@ -50,7 +70,24 @@ void sotto_playout_free(struct sotto_playout *p)
         return;
     }
     sotto_voice_decoder_free(p->decoder);
+    voice_history_free(p->history);
     mem_free_secret(p->env, p, sizeof *p);
+}
+
+void playout_watch(struct sotto_playout *p, struct playout_watcher watcher)
+{
+    p->watcher = watcher;
+}
+
+void sotto_playout_set_neural(struct sotto_playout *p, bool on)
+{
+    p->plain = !on;
+    voice_decoder_set_neural(p->decoder, on);
+}
+
+bool sotto_playout_has_history(const struct sotto_playout *p)
+{
+    return !p->plain && voice_history_works(p->history);
 }
 
 static void start_over(struct sotto_playout *p)
@@ -58,6 +95,7 @@ static void start_over(struct sotto_playout *p)
     frame_store_clear(&p->store);
     p->oldest = 0;
     p->concealing = 0;
+    p->history_loaded = false;
     p->has_transit = false;
 }
 
@@ -66,6 +104,10 @@ void sotto_playout_reset(struct sotto_playout *p)
     start_over(p);
     playout_policy_reset(&p->policy);
     voice_decoder_reset(p->decoder);
+    p->sound = false;
+    p->left = 0;
+    p->stats.lag_us = 0;
+    sotto_wipe(p->pcm, sizeof p->pcm);
 }
 
 void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out)
@@ -73,6 +115,7 @@ void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_sta
     *out = p->stats;
     out->depth_frames = p->store.waiting;
     out->jitter_us = (uint32_t)(p->jitter_16 / 16);
+    out->target_us = (uint32_t)delay_model_target_us(&p->policy.delay);
 }
 
 // ---- arrivals ---------------------------------------------------------------------------------
@@ -94,19 +137,35 @@ static void measure_jitter(struct sotto_playout *p, uint64_t tick, sotto_ns now)
     }
 }
 
-int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
-                      sotto_ns now)
+// What was missing, and this packet tells of.
+static void take_history(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+                         sotto_ns now)
 {
-    if (len == 0 || len > SOTTO_VOICE_PACKET_MAX_BYTES || tick > PLAYOUT_TICK_MAX) {
-        return SOTTO_EPARSE;
+    uint64_t back = 0, farthest = 0;
+    for (back = 1; back <= VOICE_REACH_MAX_TICKS && back <= tick; back++) {
+        if (playout_policy_lacks(&p->policy, &p->store, tick - back)) {
+            farthest = back;
+        }
     }
-    if (frame_store_knows(&p->store, tick)) {
-        p->stats.duplicate++;
-        return SOTTO_EREPLAY;
+    if (farthest == 0 || p->plain) {
+        return;
     }
-    switch (playout_policy_admit(&p->policy, &p->store, tick, now)) {
+    unsigned reach = voice_history_reach(p->history, packet, len);
+    p->history_loaded = false;
+    for (back = 1; back <= farthest && back <= reach; back++) {
+        if (playout_policy_lacks(&p->policy, &p->store, tick - back)) {
+            delay_model_recovered(&p->policy.delay, tick - back, now);
+        }
+    }
+    frame_store_mark(&p->store, tick, false, (uint8_t)reach);
+}
+
+static int put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len, bool own,
+               sotto_ns now)
+{
+    switch (playout_policy_admit(&p->policy, &p->store, tick, own, now)) {
     case PLAYOUT_LATE:
-        p->stats.late++;
+        p->stats.late += own ? 1 : 0;
         return SOTTO_EREPLAY;
     case PLAYOUT_RESTART:
         start_over(p);
@@ -114,17 +173,57 @@ int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *pac
     case PLAYOUT_TAKE:
         break;
     }
-    measure_jitter(p, tick, now);
+    if (own) {
+        measure_jitter(p, tick, now);
+        p->stats.received++;
+    }
     frame_store_put(&p->store, tick, packet, (uint8_t)len, now);
-    p->stats.received++;
+    frame_store_mark(&p->store, tick, !own, 0);
+    if (own) {
+        take_history(p, tick, packet, len, now);
+    }
     return 0;
 }
 
-// ---- playing ----------------------------------------------------------------------------------
-
-static void silence(int16_t pcm[SOTTO_FRAME_SAMPLES])
+static bool is_absurd(uint64_t tick, size_t len)
 {
-    memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
+    return len == 0 || len > SOTTO_VOICE_PACKET_MAX_BYTES || tick > PLAYOUT_TICK_MAX;
+}
+
+int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+                      sotto_ns now)
+{
+    if (is_absurd(tick, len)) {
+        return SOTTO_EPARSE;
+    }
+    if (frame_store_knows(&p->store, tick)) {
+        p->stats.duplicate++;
+        return SOTTO_EREPLAY;
+    }
+    return put(p, tick, packet, len, true, now);
+}
+
+int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
+                           size_t len, sotto_ns now)
+{
+    if (is_absurd(tick, len)) {
+        return SOTTO_EPARSE;
+    }
+    // A copy never begins a stream: the cell that brings it does.
+    if (!p->policy.heard || frame_store_knows(&p->store, tick) ||
+        playout_policy_lies_ahead(&p->policy, &p->store, tick)) {
+        return SOTTO_EREPLAY;
+    }
+    return put(p, tick, packet, len, false, now);
+}
+
+// ---- decoding ---------------------------------------------------------------------------------
+
+static void tell(const struct sotto_playout *p, uint64_t tick, enum playout_source source)
+{
+    if (p->watcher.frame != NULL) {
+        p->watcher.frame(p->watcher.arg, tick, source);
+    }
 }
 
 // Frames that were passed over.
@@ -141,19 +240,10 @@ static void drop_before(struct sotto_playout *p, uint64_t tick)
     }
 }
 
-static void conceal(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES])
-{
-    if (p->concealing >= SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES) {
-        silence(pcm);
-        return;
-    }
-    p->concealing++;
-    (void)sotto_voice_decode(p->decoder, NULL, 0, pcm);
-}
-
 static void measure_delay(struct sotto_playout *p, sotto_ns arrived, sotto_ns now)
 {
     sotto_ns delay_us = now > arrived ? (now - arrived) / 1000 : 0;
+    delay_us += (uint64_t)p->left * 1000000 / SOTTO_SAMPLE_RATE;
     if (delay_us > UINT32_MAX) {
         delay_us = UINT32_MAX;
     }
@@ -163,73 +253,157 @@ static void measure_delay(struct sotto_playout *p, sotto_ns arrived, sotto_ns no
     p->stats.delay_us = (uint32_t)(old + change);
 }
 
-// Decodes the frame of `tick` and takes it out of the store. False: it is missing or is not a
-// frame, and was concealed.
-static bool render(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES],
-                   sotto_ns now)
+static void silence(int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
+}
+
+static void conceal(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    tell(p, tick, PLAYOUT_SOURCE_CONCEALED);
+    p->stats.concealed++;
+    if (p->concealing >= SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES) {
+        silence(pcm);
+        return;
+    }
+    p->concealing++;
+    (void)sotto_voice_decode(p->decoder, NULL, 0, pcm);
+}
+
+static bool play(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES],
+                 sotto_ns now)
 {
     const struct stored_frame *f = frame_store_find(&p->store, tick);
-    bool good = f != NULL && sotto_voice_decode(p->decoder, f->packet, f->len, pcm) == 0;
-    if (good) {
-        measure_delay(p, f->arrived, now);
-        p->concealing = 0;
+    if (sotto_voice_decode(p->decoder, f->packet, f->len, pcm) != 0) {
+        return false;
+    }
+    if (f->copy) {
+        p->stats.copies++;
     } else {
-        conceal(p, pcm);
+        measure_delay(p, f->arrived, now);
     }
-    if (f != NULL) {
-        frame_store_drop(&p->store, tick);
-        p->oldest = tick + 1;
-    }
-    return good;
+    tell(p, tick, f->copy ? PLAYOUT_SOURCE_COPY : PLAYOUT_SOURCE_OWN);
+    return true;
 }
 
-static bool is_quiet(struct sotto_playout *p, const int16_t pcm[SOTTO_FRAME_SAMPLES])
+// From the history in a later packet.
+static bool recover(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
-        sum += (uint32_t)abs(pcm[i]);
+    const struct stored_frame *f = frame_store_teller(&p->store, tick);
+    if (!p->history_loaded || p->history_tick != f->tick) {
+        if (voice_history_load(p->history, f->packet, f->len) == 0) {
+            return false;
+        }
+        p->history_loaded = true;
+        p->history_tick = f->tick;
     }
-    uint32_t level = sum / SOTTO_FRAME_SAMPLES;
-    p->usual_level = (p->usual_level * (LEVEL_WEIGHT - 1) + level) / LEVEL_WEIGHT;
-    return level <= QUIET_LEVEL || level < p->usual_level / QUIET_SHARE;
+    if (voice_decode_history(p->decoder, p->history, (unsigned)(f->tick - tick), pcm) != 0) {
+        return false;
+    }
+    p->stats.retold++;
+    tell(p, tick, PLAYOUT_SOURCE_HISTORY);
+    return true;
 }
 
-// From the frame that would have come into the one that takes its place.
-static void crossfade(const int16_t from[SOTTO_FRAME_SAMPLES], int16_t into[SOTTO_FRAME_SAMPLES])
+// Decodes the next frame, or conceals it, behind what is left.
+static void decode_next(struct sotto_playout *p, sotto_ns now)
 {
-    for (int i = 0; i < FADE_SAMPLES; i++) {
-        into[i] = (int16_t)((from[i] * (FADE_SAMPLES - i) + into[i] * i) / FADE_SAMPLES);
+    assert(p->left + SOTTO_FRAME_SAMPLES <= AHEAD_SAMPLES);
+    int16_t *pcm = p->pcm + PAST_SAMPLES + p->left;
+    struct playout_choice choice = playout_policy_next(&p->policy, &p->store, p->left, now);
+    if (choice.action != PLAYOUT_IDLE) {
+        drop_before(p, choice.tick);
     }
+    bool good = (choice.action == PLAYOUT_PLAY && play(p, choice.tick, pcm, now)) ||
+                (choice.action == PLAYOUT_RECOVER && recover(p, choice.tick, pcm));
+    if (good) {
+        p->concealing = 0;
+        p->stats.played++;
+    } else {
+        conceal(p, choice.tick, pcm);
+    }
+    if (choice.action != PLAYOUT_WAIT && choice.action != PLAYOUT_IDLE) {
+        frame_store_drop(&p->store, choice.tick);
+        p->oldest = choice.tick + 1;
+    }
+    p->sound = good;
+    p->left += SOTTO_FRAME_SAMPLES;
 }
 
-// Plays tick + 1 in place of tick, whose sound is in pcm.
-static bool skip_one(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES],
-                     sotto_ns now)
+// ---- stretching -------------------------------------------------------------------------------
+
+static size_t lag_limit(int64_t us)
 {
-    int16_t skipped[SOTTO_FRAME_SAMPLES];
-    memcpy(skipped, pcm, sizeof skipped);
-    bool good = render(p, tick + 1, pcm, now);
-    crossfade(skipped, pcm);
-    sotto_wipe(skipped, sizeof skipped);
-    playout_policy_skipped(&p->policy);
-    p->stats.skipped++;
-    return good;
+    int64_t samples = SAMPLE_US(us);
+    return samples < STRETCH_LAG_MAX ? (size_t)samples : STRETCH_LAG_MAX;
+}
+
+// Too late: less is played. What it takes is decoded first, if it has come.
+static void shorten(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
+{
+    size_t limit = lag_limit(excess_us);
+    while (p->left < SOTTO_FRAME_SAMPLES + limit && playout_policy_ready(&p->policy, &p->store) &&
+           p->left + SOTTO_FRAME_SAMPLES <= AHEAD_SAMPLES) {
+        decode_next(p, now);
+    }
+    size_t spare = p->left > SOTTO_FRAME_SAMPLES ? p->left - SOTTO_FRAME_SAMPLES : 0;
+    limit = limit < spare ? limit : spare;
+    if (limit < STRETCH_LAG_MIN) {
+        return;
+    }
+    size_t by = stretch_shorten(p->pcm + PAST_SAMPLES, p->left, limit, excess_us > FORCE_US);
+    p->left -= by;
+    p->stats.shortened += by;
+    p->unstretched = by > 0 ? 0 : p->unstretched;
+    playout_policy_stretched(&p->policy, (int64_t)by * 1000000 / SOTTO_SAMPLE_RATE);
+}
+
+static void lengthen(struct sotto_playout *p, int64_t lack_us)
+{
+    size_t limit = lag_limit(lack_us), room = AHEAD_SAMPLES - p->left;
+    limit = limit < room ? limit : room;
+    if (limit < STRETCH_LAG_MIN) {
+        return;
+    }
+    size_t by = stretch_lengthen(p->pcm + PAST_SAMPLES, p->left, limit, false);
+    p->left += by;
+    p->stats.lengthened += by;
+    p->unstretched = by > 0 ? 0 : p->unstretched;
+    playout_policy_stretched(&p->policy, -(int64_t)by * 1000000 / SOTTO_SAMPLE_RATE);
+}
+
+static void stretch(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
+{
+    int64_t size = excess_us < 0 ? -excess_us : excess_us;
+    uint32_t every = size >= LEAN_US ? LEAN_EVERY : CALM_EVERY;
+    if (p->unstretched < UINT32_MAX) {
+        p->unstretched++;
+    }
+    if (size < SLACK_US || p->unstretched < every || !p->sound) {
+        return;
+    }
+    if (excess_us > 0) {
+        shorten(p, excess_us, now);
+    } else {
+        lengthen(p, -excess_us);
+    }
 }
 
 bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now)
 {
-    struct playout_choice choice = playout_policy_next(&p->policy, &p->store, now);
-    if (choice.action == PLAYOUT_IDLE) {
+    if (!playout_policy_begin(&p->policy, &p->store, now) && p->left == 0) {
         silence(pcm);
         return false;
     }
-    drop_before(p, choice.tick);
-    bool good = render(p, choice.tick, pcm, now);
-    bool quiet = is_quiet(p, pcm);
-    if (choice.skip == PLAYOUT_SKIP_NOW || (choice.skip == PLAYOUT_SKIP_IF_QUIET && quiet)) {
-        good = skip_one(p, choice.tick, pcm, now);
+    int64_t excess_us = playout_policy_watch(&p->policy, p->left, now);
+    while (p->left < SOTTO_FRAME_SAMPLES) {
+        decode_next(p, now);
     }
-    p->stats.played += good ? 1 : 0;
-    p->stats.concealed += good ? 0 : 1;
-    return good;
+    int64_t lag_us = playout_policy_lag_us(&p->policy, p->left, now);
+    p->stats.lag_us = lag_us < UINT32_MAX ? (uint32_t)lag_us : UINT32_MAX;
+    stretch(p, excess_us, now);
+    memcpy(pcm, p->pcm + PAST_SAMPLES, SOTTO_FRAME_SAMPLES * sizeof *pcm);
+    p->left -= SOTTO_FRAME_SAMPLES;
+    memmove(p->pcm, p->pcm + SOTTO_FRAME_SAMPLES, (PAST_SAMPLES + p->left) * sizeof *pcm);
+    return p->sound;
 }

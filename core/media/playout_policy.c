@@ -4,22 +4,27 @@
 #include <assert.h>
 #include <string.h>
 
-#define TARGET   SOTTO_PLAYOUT_TARGET_FRAMES
-#define START_NS ((TARGET - 1) * SOTTO_TICK_NS)
-
-static_assert(TARGET >= 1 && TARGET < PLAYOUT_DEPTH_MAX_FRAMES, "there is room to grow");
-static_assert(PLAYOUT_DEPTH_MAX_FRAMES < FRAME_STORE_SLOTS, "and room for what comes");
+#define TICK_US       ((int64_t)(SOTTO_TICK_NS / 1000))
+#define EXCESS_MAX_US 10000000
 
 void playout_policy_reset(struct playout_policy *p)
 {
     memset(p, 0, sizeof *p);
 }
 
+static int64_t us_of_samples(size_t samples)
+{
+    return (int64_t)samples * 1000000 / SOTTO_SAMPLE_RATE;
+}
+
 // ---- arrivals ---------------------------------------------------------------------------------
 
+// What is known of the path stays.
 static void begin(struct playout_policy *p, sotto_ns now)
 {
+    struct delay_model delay = p->delay;
     playout_policy_reset(p);
+    p->delay = delay;
     p->heard = true;
     p->heard_at = now;
 }
@@ -41,10 +46,9 @@ static bool has_nothing(const struct playout_policy *p, const struct frame_store
     return !s->any || s->newest < p->next;
 }
 
-enum playout_verdict playout_policy_admit(struct playout_policy *p, const struct frame_store *s,
-                                          uint64_t tick, sotto_ns now)
+static enum playout_verdict judge(struct playout_policy *p, const struct frame_store *s,
+                                  uint64_t tick, sotto_ns now)
 {
-    assert(tick <= PLAYOUT_TICK_MAX);
     if (!p->heard || is_ahead(p, s, tick)) {
         begin(p, now);
         return PLAYOUT_RESTART;
@@ -60,62 +64,98 @@ enum playout_verdict playout_policy_admit(struct playout_policy *p, const struct
     return PLAYOUT_LATE;
 }
 
-// ---- playing ----------------------------------------------------------------------------------
+enum playout_verdict playout_policy_admit(struct playout_policy *p, const struct frame_store *s,
+                                          uint64_t tick, bool own, sotto_ns now)
+{
+    assert(tick <= PLAYOUT_TICK_MAX);
+    if (own) {
+        delay_model_came(&p->delay, tick, now);
+    } else {
+        delay_model_recovered(&p->delay, tick, now);
+    }
+    enum playout_verdict verdict = judge(p, s, tick, now);
+    if (verdict == PLAYOUT_RESTART) {
+        delay_model_restart(&p->delay, tick, now);
+    }
+    return verdict;
+}
+
+bool playout_policy_lies_ahead(const struct playout_policy *p, const struct frame_store *s,
+                               uint64_t tick)
+{
+    return is_ahead(p, s, tick);
+}
 
 static bool waits(const struct frame_store *s, uint64_t tick)
 {
     return frame_store_find(s, tick) != NULL;
 }
 
-static bool start(struct playout_policy *p, const struct frame_store *s, sotto_ns now)
+static bool told_of(const struct frame_store *s, uint64_t tick)
 {
-    if (now < p->heard_at || now - p->heard_at < START_NS) {
+    return frame_store_teller(s, tick) != NULL;
+}
+
+bool playout_policy_lacks(const struct playout_policy *p, const struct frame_store *s,
+                          uint64_t tick)
+{
+    return p->started && tick >= p->next && !frame_store_knows(s, tick) && !told_of(s, tick);
+}
+
+// ---- playing ----------------------------------------------------------------------------------
+
+static int64_t lateness_us(const struct playout_policy *p, uint64_t tick, sotto_ns now)
+{
+    return delay_model_lateness_us(&p->delay, tick, now);
+}
+
+// How long the first frame waits.
+static int64_t first_wait_us(const struct playout_policy *p)
+{
+    int64_t target_us = delay_model_target_us(&p->delay);
+    return target_us > DELAY_START_US ? target_us : DELAY_START_US;
+}
+
+// From the oldest frame that is not too old.
+static uint64_t first_tick(const struct playout_policy *p, const struct frame_store *s,
+                           sotto_ns now)
+{
+    int64_t oldest_us = first_wait_us(p) + TICK_US;
+    uint64_t first = s->newest;
+    for (uint64_t back = 1; back < FRAME_STORE_SLOTS && back <= s->newest; back++) {
+        uint64_t tick = s->newest - back;
+        if (waits(s, tick) && lateness_us(p, tick, now) <= oldest_us) {
+            first = tick;
+        }
+    }
+    return first;
+}
+
+bool playout_policy_begin(struct playout_policy *p, const struct frame_store *s, sotto_ns now)
+{
+    if (p->started || !p->heard) {
+        return p->started;
+    }
+    if (now < p->heard_at || (now - p->heard_at) / 1000 < (uint64_t)first_wait_us(p)) {
         return false;
     }
-    p->next = s->newest >= TARGET - 1 ? s->newest - (TARGET - 1) : 0;
-    while (p->next < s->newest && !waits(s, p->next)) {
-        p->next++;
-    }
+    p->next = first_tick(p, s, now);
     p->started = true;
     return true;
 }
 
-static uint64_t depth_of(const struct playout_policy *p, const struct frame_store *s)
+static void catch_up(struct playout_policy *p, const struct frame_store *s, size_t left,
+                     sotto_ns now)
 {
-    return has_nothing(p, s) ? 0 : s->newest - p->next + 1;
-}
-
-static void catch_up(struct playout_policy *p, const struct frame_store *s)
-{
-    while (p->owed > 0 && s->newest > p->next && !waits(s, p->next)) {
+    const int64_t limit_us = DELAY_MAX_US - us_of_samples(left);
+    while (p->owed > 0 && s->newest > p->next && !waits(s, p->next) && !told_of(s, p->next)) {
         p->next++;
         p->owed--;
     }
     p->owed = 0;
-    if (depth_of(p, s) > PLAYOUT_DEPTH_MAX_FRAMES) {
-        p->next = s->newest + 1 - PLAYOUT_DEPTH_MAX_FRAMES;
+    while (s->newest > p->next && lateness_us(p, p->next, now) > limit_us) {
+        p->next++;
     }
-}
-
-static void watch_depth(struct playout_policy *p, uint64_t depth)
-{
-    if (depth <= TARGET) {
-        p->above = 0;
-        return;
-    }
-    uint32_t excess = (uint32_t)(depth - TARGET);
-    p->excess = p->above == 0 || excess < p->excess ? excess : p->excess;
-    p->above++;
-}
-
-static enum playout_skip choose_skip(const struct playout_policy *p, const struct frame_store *s)
-{
-    if (p->above == 0 || p->above < PLAYOUT_SHRINK_TICKS / p->excess || !waits(s, p->next + 1)) {
-        return PLAYOUT_SKIP_NO;
-    }
-    uint32_t patience = (PLAYOUT_SHRINK_TICKS + PLAYOUT_QUIET_WAIT_TICKS) / p->excess;
-    bool now = p->above >= patience || !waits(s, p->next); // a missing frame costs nothing to skip
-    return now ? PLAYOUT_SKIP_NOW : PLAYOUT_SKIP_IF_QUIET;
 }
 
 static struct playout_choice stay(struct playout_policy *p)
@@ -123,32 +163,89 @@ static struct playout_choice stay(struct playout_policy *p)
     if (p->owed < FRAME_STORE_SLOTS) {
         p->owed++;
     }
-    p->above = 0;
     return (struct playout_choice){.action = PLAYOUT_WAIT, .tick = p->next};
 }
 
 struct playout_choice playout_policy_next(struct playout_policy *p, const struct frame_store *s,
-                                          sotto_ns now)
+                                          size_t left, sotto_ns now)
 {
-    if (!p->heard || (!p->started && !start(p, s, now))) {
+    if (!p->started) {
         return (struct playout_choice){.action = PLAYOUT_IDLE};
     }
     if (has_nothing(p, s)) {
         return stay(p);
     }
-    catch_up(p, s);
-    watch_depth(p, depth_of(p, s));
-    struct playout_choice choice = {
-        .action = waits(s, p->next) ? PLAYOUT_PLAY : PLAYOUT_CONCEAL,
-        .skip = choose_skip(p, s),
-        .tick = p->next,
-    };
+    catch_up(p, s, left, now);
+    struct playout_choice choice = {.action = PLAYOUT_CONCEAL, .tick = p->next};
+    if (waits(s, p->next)) {
+        choice.action = PLAYOUT_PLAY;
+    } else if (told_of(s, p->next)) {
+        choice.action = PLAYOUT_RECOVER;
+    }
     p->next++;
     return choice;
 }
 
-void playout_policy_skipped(struct playout_policy *p)
+bool playout_policy_ready(const struct playout_policy *p, const struct frame_store *s)
 {
-    p->next++;
-    p->above = 0;
+    return p->started && p->owed == 0 && !has_nothing(p, s) && waits(s, p->next);
+}
+
+// ---- too early, too late ------------------------------------------------------------------------
+
+int64_t playout_policy_lag_us(const struct playout_policy *p, size_t left, sotto_ns now)
+{
+    int64_t lag = lateness_us(p, p->next, now) + us_of_samples(left);
+    return lag > 0 ? lag : 0;
+}
+
+static int64_t floor_ticks(int64_t us)
+{
+    int64_t ticks = us / TICK_US;
+    return us % TICK_US < 0 ? ticks - 1 : ticks;
+}
+
+// The consumer takes whole ticks at moments of its own, so that the least lag that suffices is the
+// target rounded up to one of these moments; then nothing decoded is left over when it asks.
+static int64_t excess_us(const struct playout_policy *p, size_t left, sotto_ns now)
+{
+    int64_t spare = lateness_us(p, p->next, now) - delay_model_target_us(&p->delay);
+    if (spare > EXCESS_MAX_US || spare < -EXCESS_MAX_US) {
+        spare = 0; // a clock jumped
+    }
+    return floor_ticks(spare) * TICK_US + us_of_samples(left);
+}
+
+// The part of it that was there in all of the last `asks`.
+static int64_t lasting_us(const struct playout_policy *p, uint32_t asks)
+{
+    if (p->watched < asks) {
+        return 0;
+    }
+    int64_t least = INT64_MAX, greatest = INT64_MIN;
+    for (uint32_t i = 1; i <= asks; i++) {
+        int64_t us = p->excess_us[(p->watched - i) % PLAYOUT_PATIENCE];
+        least = us < least ? us : least;
+        greatest = us > greatest ? us : greatest;
+    }
+    return least > 0 ? least : greatest < 0 ? greatest : 0;
+}
+
+int64_t playout_policy_watch(struct playout_policy *p, size_t left, sotto_ns now)
+{
+    if (!p->started) {
+        return 0;
+    }
+    p->excess_us[p->watched % PLAYOUT_PATIENCE] = excess_us(p, left, now);
+    p->watched++;
+    int64_t lately = lasting_us(p, PLAYOUT_HASTE);
+    bool much = lately >= PLAYOUT_MUCH_US || lately <= -PLAYOUT_MUCH_US;
+    return much ? lately : lasting_us(p, PLAYOUT_PATIENCE);
+}
+
+void playout_policy_stretched(struct playout_policy *p, int64_t by_us)
+{
+    for (size_t i = 0; i < PLAYOUT_PATIENCE; i++) {
+        p->excess_us[i] -= by_us;
+    }
 }

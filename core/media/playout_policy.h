@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// When to play, conceal, wait or skip. It sees which frames wait (media/frame_store.h) and the
-// time; it knows nothing of packets and sound, so that another policy can take its place.
+// What to play next, and whether playing is too early or too late. It sees which frames wait, which
+// of the missing ones others tell of (media/frame_store.h), how late frames become known
+// (media/delay_model.h), and the time; it knows nothing of packets and sound.
 //
-// Depth is counted when a frame is asked for: newest tick - tick to be played + 1. A depth of
-// SOTTO_PLAYOUT_TARGET_FRAMES (2) therefore means that the frame played came 20 to 40 ms ago,
-// depending on how the consumer's clock lies to the arrivals: a delay of at most 40 ms without
-// jitter, and room for 20 ms of jitter at the least.
+// Playing has a lag: how far it is behind the fastest cell. The lag that suffices is the delay
+// model's target; what is above it is the excess, which the player stretches away.
 //
-//  - start: one tick after the first frame came, SOTTO_PLAYOUT_TARGET_FRAMES deep;
-//  - a frame is missing and a newer one is here: conceal it and go on;
-//  - nothing newer is here: conceal, and stay. Were the frames only late, the buffer is now deeper
-//    by what it lacked. Were they lost, their time is over already: as many missing ticks as were
-//    concealed are passed over, and the depth is what it was;
-//  - deeper than the target for PLAYOUT_SHRINK_TICKS (sooner, the deeper): skip a frame, a quiet or
-//    missing one if there is one within PLAYOUT_QUIET_WAIT_TICKS more;
-//  - deeper than PLAYOUT_DEPTH_MAX_FRAMES: drop down to it at once.
+//  - start: when the first frame has waited for the target;
+//  - the frame is missing and a later one tells of it: play it from there;
+//  - it is missing, nothing tells of it and a newer one is here: conceal it and go on;
+//  - nothing newer is here: conceal, and stay. Were the frames late, or does what comes next tell
+//  of
+//    them, they are played late: the lag has grown by what it lacked, and shrinks again. Were they
+//    lost for good, as many ticks as were concealed are passed over, and the lag is what it was;
+//  - the lag is above DELAY_MAX_US: pass over what is too old.
 #ifndef SOTTO_MEDIA_PLAYOUT_POLICY_H
 #define SOTTO_MEDIA_PLAYOUT_POLICY_H
 
+#include "media/delay_model.h"
 #include "media/frame_store.h"
 
-#define PLAYOUT_DEPTH_MAX_FRAMES 12  // 240 ms
-#define PLAYOUT_SHRINK_TICKS     100 // 2 s, divided by the frames above the target
-#define PLAYOUT_QUIET_WAIT_TICKS 50  // 1 s, divided likewise
-#define PLAYOUT_STRAYS_MAX       10  // late frames in a row, nothing to play: the peer began anew
-#define PLAYOUT_TICK_MAX         (UINT64_MAX / 4) // so that sums of ticks never wrap
+#define PLAYOUT_STRAYS_MAX 10 // late frames in a row, nothing to play: the peer began anew
+#define PLAYOUT_TICK_MAX   (UINT64_MAX / 4) // so that sums of ticks never wrap
+// Asks over which the excess is watched: if there is little of it, for longer.
+#define PLAYOUT_PATIENCE   12
+#define PLAYOUT_HASTE      5
+#define PLAYOUT_MUCH_US    35000
 
 struct playout_policy {
     bool heard;   // a first frame came
@@ -33,8 +34,9 @@ struct playout_policy {
     uint64_t next;   // the tick to be played
     uint32_t owed;   // ticks concealed while staying
     uint32_t strays; // late frames in a row
-    uint32_t above;  // ticks in a row deeper than the target
-    uint32_t excess; // by how many frames at least
+    struct delay_model delay;
+    int64_t excess_us[PLAYOUT_PATIENCE]; // lately
+    uint32_t watched;                    // asks since the last stretch
 };
 
 enum playout_verdict {
@@ -46,30 +48,43 @@ enum playout_verdict {
 enum playout_action {
     PLAYOUT_IDLE,    // nothing has begun: silence
     PLAYOUT_PLAY,    // the frame of `tick`
+    PLAYOUT_RECOVER, // the frame of `tick` is missing, but a later one tells of it
     PLAYOUT_CONCEAL, // the frame of `tick` is missing
     PLAYOUT_WAIT,    // nothing has come; `tick` is tried again
 };
 
-enum playout_skip {
-    PLAYOUT_SKIP_NO,
-    PLAYOUT_SKIP_IF_QUIET, // play tick + 1 instead, if the frame of `tick` is quiet
-    PLAYOUT_SKIP_NOW,
-};
-
 struct playout_choice {
     enum playout_action action;
-    enum playout_skip skip; // other than NO only if the frame of tick + 1 waits
-    uint64_t tick;          // frames before it are of no use any more
+    uint64_t tick; // frames before it are of no use any more
 };
 
 void playout_policy_reset(struct playout_policy *p);
-// What to do with a frame that came; ticks up to PLAYOUT_TICK_MAX.
+// What to do with a frame that came; ticks up to PLAYOUT_TICK_MAX. own: in its own cell, not as a
+// copy in a later one.
 enum playout_verdict playout_policy_admit(struct playout_policy *p, const struct frame_store *s,
-                                          uint64_t tick, sotto_ns now);
-// What to play now; once a tick of the consumer.
+                                          uint64_t tick, bool own, sotto_ns now);
+// So far ahead of all that waits that admitting it would begin anew.
+bool playout_policy_lies_ahead(const struct playout_policy *p, const struct frame_store *s,
+                               uint64_t tick);
+// Is the frame of `tick`, before the newest, still of use, missing, and told of by nobody?
+bool playout_policy_lacks(const struct playout_policy *p, const struct frame_store *s,
+                          uint64_t tick);
+// Whether playing goes on (or begins now).
+bool playout_policy_begin(struct playout_policy *p, const struct frame_store *s, sotto_ns now);
+// What to decode now, behind `left` samples that are decoded and not yet played; IDLE before it has
+// begun, also when the stream has just begun anew.
 struct playout_choice playout_policy_next(struct playout_policy *p, const struct frame_store *s,
-                                          sotto_ns now);
-// The last choice's skip was used: its tick + 1 has been played.
-void playout_policy_skipped(struct playout_policy *p);
+                                          size_t left, sotto_ns now);
+// The frame that playout_policy_next would play waits already.
+bool playout_policy_ready(const struct playout_policy *p, const struct frame_store *s);
+// How far playing is behind the fastest cell, of what is played now; left: samples that are decoded
+// and not yet played. Never negative.
+int64_t playout_policy_lag_us(const struct playout_policy *p, size_t left, sotto_ns now);
+// Once for each ask of the consumer: how much too late (positive) or too early (negative) playing
+// has been in all of the last PLAYOUT_PATIENCE asks, or by PLAYOUT_MUCH_US in the last
+// PLAYOUT_HASTE; 0: neither, or too soon to tell.
+int64_t playout_policy_watch(struct playout_policy *p, size_t left, sotto_ns now);
+// What is to be played was made shorter (or, negative, longer) by so much.
+void playout_policy_stretched(struct playout_policy *p, int64_t by_us);
 
 #endif

@@ -15,7 +15,11 @@
 #define ENCODER_COMPLEXITY 10
 #define DECODER_COMPLEXITY 5
 #define SAMPLE_BITS        16
+// Without neural networks: concealment as in RFC 6716, and no DRED.
+#define DECODER_PLAIN      4
+#define DRED_DURATION      (VOICE_REACH_MAX_TICKS * SOTTO_TICK_MS / 10) // in units of 10 ms
 
+static_assert(DRED_DURATION <= 100, "Opus goes back a second at most");
 static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 8 * 1000,
               "a packet is a tick of the bitrate");
 
@@ -26,6 +30,9 @@ struct sotto_voice_encoder {
     const struct sotto_env *env;
     size_t state_bytes;
     OpusEncoder *state;
+    bool dred;                // Opus has it, and its weights
+    bool neural;              // and it is wanted
+    struct voice_shape shape; // as last set
 };
 
 struct sotto_voice_decoder {
@@ -33,6 +40,13 @@ struct sotto_voice_decoder {
     size_t state_bytes;
     OpusDecoder *state;
     const uint8_t *weights; // that it was given
+};
+
+struct voice_history {
+    const struct sotto_env *env;
+    size_t decoder_bytes, dred_bytes;
+    OpusDREDDecoder *decoder;
+    OpusDRED *dred;
 };
 
 // ---- encoding ---------------------------------------------------------------------------------
@@ -50,6 +64,22 @@ static bool configure(OpusEncoder *e)
            opus_encoder_ctl(e, OPUS_SET_COMPLEXITY(ENCODER_COMPLEXITY)) == OPUS_OK;
 }
 
+static bool set_dred(OpusEncoder *e, opus_int32 duration)
+{
+    return opus_encoder_ctl(e, OPUS_SET_DRED_DURATION(duration)) == OPUS_OK;
+}
+
+// Without its weights Opus would make room for DRED and leave it empty.
+static bool has_dred(OpusEncoder *e)
+{
+#ifdef SOTTO_VOICE_WEIGHTS_SHA256
+    (void)e;
+    return false;
+#else
+    return set_dred(e, DRED_DURATION) && set_dred(e, 0);
+#endif
+}
+
 int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto_env *env)
 {
     struct sotto_voice_encoder *e = mem_alloc(env, sizeof *e);
@@ -57,6 +87,8 @@ int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto
         return SOTTO_ENOMEM;
     }
     e->env = env;
+    e->neural = true;
+    e->shape.bytes = SOTTO_VOICE_PACKET_BYTES;
     e->state_bytes = (size_t)opus_encoder_get_size(CHANNELS);
     e->state = mem_alloc(env, e->state_bytes);
     if (e->state == NULL) {
@@ -69,6 +101,7 @@ int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto
         sotto_voice_encoder_free(e);
         return SOTTO_ECRYPTO;
     }
+    e->dred = has_dred(e->state);
     *out = e;
     return 0;
 }
@@ -82,18 +115,60 @@ void sotto_voice_encoder_free(struct sotto_voice_encoder *e)
     mem_free(e->env, e);
 }
 
-int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES],
-                       uint8_t out[SOTTO_VOICE_PACKET_BYTES])
+bool voice_encoder_has_history(const struct sotto_voice_encoder *e)
 {
-    uint8_t packet[SOTTO_VOICE_PACKET_BYTES];
-    int n = opus_encode(e->state, pcm, SOTTO_FRAME_SAMPLES, packet, sizeof packet);
+    return e->dred && e->neural;
+}
+
+void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on)
+{
+    e->neural = on;
+    e->shape.bytes = 0; // whatever comes next is set
+}
+
+// Opus shares a packet between this frame and DRED by the loss that it is told of.
+static bool set_shape(struct sotto_voice_encoder *e, const struct voice_shape *shape)
+{
+    if (e->shape.bytes == shape->bytes && e->shape.history == shape->history) {
+        return true;
+    }
+    unsigned history = voice_encoder_has_history(e) ? shape->history : 0;
+    opus_int32 bitrate = (opus_int32)shape->bytes * 8 * (1000 / SOTTO_TICK_MS);
+    e->shape = *shape;
+    return opus_encoder_ctl(e->state, OPUS_SET_BITRATE(bitrate)) == OPUS_OK &&
+           opus_encoder_ctl(e->state, OPUS_SET_PACKET_LOSS_PERC((opus_int32)history)) == OPUS_OK &&
+           (!e->dred || set_dred(e->state, history > 0 ? DRED_DURATION : 0));
+}
+
+int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
+                 const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out)
+{
+    uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
+    assert(shape->bytes >= VOICE_PACKET_MIN_BYTES && shape->bytes <= sizeof packet);
+    if (!set_shape(e, shape)) {
+        return SOTTO_ECRYPTO;
+    }
+    int n = opus_encode(e->state, pcm, SOTTO_FRAME_SAMPLES, packet, (opus_int32)shape->bytes);
     if (n < 0) {
         return SOTTO_ECRYPTO;
     }
-    assert(n == SOTTO_VOICE_PACKET_BYTES);
-    memcpy(out, packet, sizeof packet);
+    assert((size_t)n == shape->bytes);
+    memcpy(out, packet, shape->bytes);
     sotto_wipe(packet, sizeof packet);
     return 0;
+}
+
+int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES],
+                       uint8_t out[SOTTO_VOICE_PACKET_BYTES])
+{
+    const struct voice_shape plain = {.bytes = SOTTO_VOICE_PACKET_BYTES};
+    return voice_encode(e, &plain, pcm, out);
+}
+
+size_t voice_strip(uint8_t *packet, size_t len)
+{
+    opus_int32 n = opus_packet_unpad(packet, (opus_int32)len);
+    return n > 0 ? (size_t)n : 0;
 }
 
 // ---- decoding ---------------------------------------------------------------------------------
@@ -174,6 +249,14 @@ void voice_decoder_reset(struct sotto_voice_decoder *d)
     take_weights(d);
 }
 
+void voice_decoder_set_neural(struct sotto_voice_decoder *d, bool on)
+{
+    int err =
+        opus_decoder_ctl(d->state, OPUS_SET_COMPLEXITY(on ? DECODER_COMPLEXITY : DECODER_PLAIN));
+    assert(err == OPUS_OK);
+    (void)err;
+}
+
 // One tick of sound, neither more nor less: Opus itself takes packets of 2.5 to 120 ms.
 static bool is_one_frame(const uint8_t *packet, size_t len)
 {
@@ -192,6 +275,87 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
     } else if (is_one_frame(packet, len)) {
         n = opus_decode(d->state, packet, (opus_int32)len, pcm, SOTTO_FRAME_SAMPLES, 0);
     }
+    if (n != SOTTO_FRAME_SAMPLES) {
+        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
+        return SOTTO_EPARSE;
+    }
+    return 0;
+}
+
+// ---- history: DRED ----------------------------------------------------------------------------
+
+int voice_history_new(struct voice_history **out, const struct sotto_env *env)
+{
+    struct voice_history *h = mem_alloc(env, sizeof *h);
+    if (h == NULL) {
+        return SOTTO_ENOMEM;
+    }
+    h->env = env;
+    h->decoder_bytes = (size_t)opus_dred_decoder_get_size();
+    h->dred_bytes = (size_t)opus_dred_get_size();
+    h->decoder = mem_alloc(env, h->decoder_bytes);
+    h->dred = mem_alloc(env, h->dred_bytes);
+    if (h->decoder == NULL || h->dred == NULL) {
+        voice_history_free(h);
+        return SOTTO_ENOMEM;
+    }
+    // An Opus without DRED, or without its weights, finds none.
+    (void)opus_dred_decoder_init(h->decoder);
+    *out = h;
+    return 0;
+}
+
+void voice_history_free(struct voice_history *h)
+{
+    if (h == NULL) {
+        return;
+    }
+    mem_free_secret(h->env, h->decoder, h->decoder_bytes);
+    mem_free_secret(h->env, h->dred, h->dred_bytes);
+    mem_free(h->env, h);
+}
+
+bool voice_history_works(struct voice_history *h)
+{
+    static const uint8_t silence[] = {0xf8, 0xff, 0xfe};
+    int end;
+    return opus_dred_parse(h->decoder, h->dred, silence, sizeof silence, SOTTO_FRAME_SAMPLES,
+                           SOTTO_SAMPLE_RATE, &end, true) >= 0;
+}
+
+static unsigned parse(struct voice_history *h, const uint8_t *packet, size_t len, bool defer)
+{
+    if (!is_one_frame(packet, len)) {
+        return 0;
+    }
+    int end = 0;
+    int samples = opus_dred_parse(h->decoder, h->dred, packet, (opus_int32)len,
+                                  VOICE_REACH_MAX_TICKS * SOTTO_FRAME_SAMPLES, SOTTO_SAMPLE_RATE,
+                                  &end, defer);
+    if (samples <= 0) {
+        return 0;
+    }
+    unsigned ticks = (unsigned)samples / SOTTO_FRAME_SAMPLES;
+    return ticks < VOICE_REACH_MAX_TICKS ? ticks : VOICE_REACH_MAX_TICKS;
+}
+
+unsigned voice_history_reach(struct voice_history *h, const uint8_t *packet, size_t len)
+{
+    return parse(h, packet, len, true);
+}
+
+unsigned voice_history_load(struct voice_history *h, const uint8_t *packet, size_t len)
+{
+    return parse(h, packet, len, false);
+}
+
+int voice_decode_history(struct sotto_voice_decoder *d, const struct voice_history *h,
+                         unsigned ticks_before, int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    take_weights(d);
+    int n =
+        opus_decoder_dred_decode(d->state, h->dred, (opus_int32)ticks_before * SOTTO_FRAME_SAMPLES,
+                                 pcm, SOTTO_FRAME_SAMPLES);
     if (n != SOTTO_FRAME_SAMPLES) {
         memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
         return SOTTO_EPARSE;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ITEM_VALUE_MAX_BYTES UINT8_MAX
+#define HISTORY_BIT          0x8000 // of the playout delay
 
 // ---- encoding ---------------------------------------------------------------------------------
 
@@ -55,8 +56,9 @@ static void put_numbers(struct wire_writer *w, const struct cell_content *c)
         wire_write_u64(w, c->report.highest_ctr);
         wire_write_u16(w, c->report.held_ms);
         wire_write_u32(w, c->report.received);
-        wire_write_u16(w, c->report.jitter_ms);
-        wire_write_u16(w, c->report.playout_ms);
+        wire_write_u8(w, c->report.loss);
+        wire_write_u8(w, c->report.burst);
+        wire_write_u16(w, (uint16_t)(c->report.playout_ms | (c->report.history ? HISTORY_BIT : 0)));
     }
 }
 
@@ -88,6 +90,9 @@ static bool content_valid(const struct cell_content *c)
     if (c->voice != NULL && c->voice_len == 0) {
         return false;
     }
+    if (c->has_report && c->report.playout_ms > CELL_PLAYOUT_MAX_MS) {
+        return false;
+    }
     return c->stream == NULL ||
            (c->stream_len > 0 && c->stream_len <= UINT32_MAX - c->stream_offset);
 }
@@ -104,6 +109,12 @@ int cell_encode(const struct cell_content *c, uint8_t *out, size_t size)
     put_numbers(&w, c);
     wire_write_zeros(&w, size - w.len);
     return wire_writer_finish(&w);
+}
+
+size_t cell_control_bytes(const struct cell_content *c)
+{
+    size_t stream = c->stream != NULL ? CELL_STREAM_OVERHEAD + c->stream_len : 0;
+    return stream + (c->has_ack ? CELL_ITEM_OVERHEAD + 4 : 0);
 }
 
 // ---- decoding ---------------------------------------------------------------------------------
@@ -158,8 +169,11 @@ static void get_report(struct wire_reader *v, struct cell_content *c)
     c->report.highest_ctr = wire_read_u64(v);
     c->report.held_ms = wire_read_u16(v);
     c->report.received = wire_read_u32(v);
-    c->report.jitter_ms = wire_read_u16(v);
-    c->report.playout_ms = wire_read_u16(v);
+    c->report.loss = wire_read_u8(v);
+    c->report.burst = wire_read_u8(v);
+    uint16_t playout = wire_read_u16(v);
+    c->report.playout_ms = playout & CELL_PLAYOUT_MAX_MS;
+    c->report.history = (playout & HISTORY_BIT) != 0;
 }
 
 static void get_padding(struct wire_reader *r)

@@ -20,14 +20,17 @@ enum cell_item {
     CELL_REPORT = 5,  // what this side receives; see struct cell_report
 };
 
-#define CELL_REPORT_BYTES 18
+#define CELL_REPORT_BYTES   18
+#define CELL_PLAYOUT_MAX_MS 0x7fff
 // Item CELL_REPORT.
 struct cell_report {
     uint64_t highest_ctr; // newest cell counter received
     uint16_t held_ms;     // how long ago that was, at sending: the peer gets the round trip
     uint32_t received;    // cells received so far
-    uint16_t jitter_ms;   // RFC 3550 §6.4.1, milliseconds
-    uint16_t playout_ms;  // present playout delay
+    uint8_t loss;         // share of the cells lost lately, of 255
+    uint8_t burst;        // mean cells lost in a row, in quarters
+    bool history;         // understands DRED in voice packets
+    uint16_t playout_ms;  // present playout delay, up to CELL_PLAYOUT_MAX_MS
 };
 
 struct cell_content {
@@ -52,8 +55,11 @@ struct cell_content {
 #define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
 // Writes exactly `size` bytes (items and padding) and returns size. SOTTO_ESPACE if the items do
 // not fit; SOTTO_EINVAL for content that cell_decode would refuse: an empty packet or stream piece,
-// distance 0 or given twice, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes.
+// distance 0 or given twice, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes, a playout
+// delay above CELL_PLAYOUT_MAX_MS.
 int cell_encode(const struct cell_content *c, uint8_t *out, size_t size);
+// Plaintext bytes that `stream` and `ack` take.
+size_t cell_control_bytes(const struct cell_content *c);
 // Borrows from data. SOTTO_EPARSE (c unchanged) for anything not exactly as above, unknown or
 // repeated items included.
 int cell_decode(struct cell_content *c, const uint8_t *data, size_t len);

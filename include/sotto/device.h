@@ -75,6 +75,7 @@ struct sotto_device_config {
     enum sotto_suite suite;     // used when dialling; CNSA2 also refuses the hybrid
     bool ring;                  // be rung: keep a link to home, logged in
     sotto_ns rekey_interval_ns; // 0: SOTTO_REKEY_NS
+    bool plain_voice;           // no neural networks in voice: for slow machines (docs/VOICE.md)
 };
 
 // Copies cfg (borrowed things stay borrowed). 0, SOTTO_ENOMEM, SOTTO_EINVAL.

@@ -74,21 +74,29 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
 
 // ---- playout: jitter buffer and concealment --------------------------------------------------
 
-// Plain: starts one tick after the first frame came, conceals what is missing, drops what is late,
-// grows when it runs dry (frames that come after all are not lost), shortens when it has grown. One
-// frame out for each tick of the consumer, whose clock is its own. Without jitter a frame waits
-// 20 to 40 ms, never more than 240 ms (core/media/playout_policy.h).
+// Adaptive: lags behind the fastest cell by as much as frames lately became known late, through
+// jitter or through redundancy that had to come first; plays what is late or told of later rather
+// than leave it out; speech is stretched towards that lag, and with the difference of the two
+// clocks (core/media/playout_policy.h, delay_model.h, stretch.h). One tick of sound out for each
+// ask of the consumer, whose clock is its own. Without jitter and loss a frame waits for 3 to 25
+// ms; what is more than SOTTO_PLAYOUT_LAG_MAX_MS behind the fastest cell is passed over.
 struct sotto_playout;
 
 #define SOTTO_PLAYOUT_CAPACITY_FRAMES    64 // a frame this far ahead begins anew
-#define SOTTO_PLAYOUT_TARGET_FRAMES      2  // buffered when a frame is asked for, that one included
 #define SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES 10 // then silence
+#define SOTTO_PLAYOUT_LAG_MAX_MS         400
 
 struct sotto_playout_stats {
+    // Frames, each counted once: played is all that is sound, with `copies` and `retold`.
     uint64_t received, played, concealed, late, duplicate, skipped;
-    uint32_t depth_frames; // buffered now
-    uint32_t jitter_us;    // RFC 3550 §6.4.1
-    uint32_t delay_us;     // from a frame's arrival to its playing, smoothed
+    uint32_t depth_frames;          // buffered now
+    uint32_t jitter_us;             // RFC 3550 §6.4.1
+    uint32_t delay_us;              // from a frame's arrival to its playing, smoothed
+    uint64_t copies;                // played from a copy in a later cell
+    uint64_t retold;                // played from the history (DRED) in a later cell
+    uint64_t shortened, lengthened; // samples taken out and put in, to change the lag
+    uint32_t lag_us;                // of what is played, behind the fastest cell
+    uint32_t target_us;             // what the lag should be at least
 };
 
 // 0, SOTTO_ENOMEM, SOTTO_ECRYPTO (Opus failed).
@@ -99,6 +107,15 @@ void sotto_playout_free(struct sotto_playout *p); // wipes
 // SOTTO_VOICE_PACKET_MAX_BYTES, or an absurd tick): drop.
 int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
                       sotto_ns now);
+// The same for a copy of an earlier tick's packet out of a later cell; put that cell's own packet
+// afterwards. SOTTO_EREPLAY also if the stream has not begun.
+int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
+                           size_t len, sotto_ns now);
+// Neural parts: deep concealment, and DRED. On from the start; off costs quality under loss and
+// saves time on a slow machine (docs/VOICE.md).
+void sotto_playout_set_neural(struct sotto_playout *p, bool on);
+// Whether packets' history is understood: neural parts on, and their weights there.
+bool sotto_playout_has_history(const struct sotto_playout *p);
 // The next frame; always fills pcm. Returns true if it holds received sound (not concealed, not
 // the silence before the first packet).
 bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now);

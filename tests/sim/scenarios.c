@@ -984,8 +984,14 @@ static void stolen_callers_key(struct sim *s)
 
 // ---- a relay that lies -------------------------------------------------------------------------
 
-static uint64_t outcome(struct sim *s, bool noise)
+struct outcome {
+    uint64_t trace;   // of events, words and cells
+    uint64_t loud[2]; // frames that each side heard
+};
+
+static struct outcome outcome(struct sim *s, bool noise)
 {
+    struct outcome out;
     struct sim *run = sim_new(s->seed, false);
     if (noise)
         hostile_start(run, HOSTILE_NOISE, 1000);
@@ -1003,21 +1009,31 @@ static uint64_t outcome(struct sim *s, bool noise)
     EXPECT(run, !noise || a.stats.cells_dropped > 20);
     EXPECT(run, user_hangup(st.anna, st.call) == 0);
     all_quiet(run);
-    uint64_t trace = fnv64(run->events_trace, &a.words, sizeof a.words);
-    trace = fnv64(trace, &a.stats.cells_received, sizeof a.stats.cells_received);
-    trace = fnv64(trace, &st.anna->loud_frames, sizeof st.anna->loud_frames);
-    trace = fnv64(trace, &st.boris->loud_frames, sizeof st.boris->loud_frames);
+    out.trace = fnv64(run->events_trace, &a.words, sizeof a.words);
+    out.trace = fnv64(out.trace, &a.stats.cells_received, sizeof a.stats.cells_received);
+    out.loud[0] = st.anna->loud_frames;
+    out.loud[1] = st.boris->loud_frames;
     if (run->failed)
         sim_fail(s, "%s: %s", noise ? "with noise" : "without noise", run->failure);
     sim_free(run);
     watch_reset(s);
-    return trace;
+    return out;
 }
 
-// Replayed, reflected, altered, cut, misaddressed: the same call, to the word and to the frame.
+static bool about_as_many(uint64_t a, uint64_t b)
+{
+    return a <= b + 2 && b <= a + 2;
+}
+
+// Replayed, reflected, altered, cut, misaddressed: the same call, to the word and to the cell. What
+// wakes a device also moves its own sending by fractions of a millisecond, which the other side's
+// playout follows: a frame where sound begins or ends may be louder or less.
 static void noise(struct sim *s)
 {
-    EXPECT(s, outcome(s, false) == outcome(s, true));
+    struct outcome without = outcome(s, false), with = outcome(s, true);
+    EXPECT(s, without.trace == with.trace);
+    EXPECT(s, about_as_many(without.loud[0], with.loud[0]));
+    EXPECT(s, about_as_many(without.loud[1], with.loud[1]));
 }
 
 // The relay gives an old first flight out again, to the one it was for and to others.

@@ -9,8 +9,10 @@
 
 #define KEYS_MAX 256
 
-int __real_sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t *pcm, uint8_t *out);
-int __wrap_sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t *pcm, uint8_t *out);
+int __real_voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
+                        const int16_t *pcm, uint8_t *out);
+int __wrap_voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
+                        const int16_t *pcm, uint8_t *out);
 int __real_sotto_sframe_key_new(struct sotto_sframe_key **out, const uint8_t *base_key,
                                 size_t base_len, uint64_t kid, const struct sotto_env *env);
 int __wrap_sotto_sframe_key_new(struct sotto_sframe_key **out, const uint8_t *base_key,
@@ -145,13 +147,14 @@ static bool silent(const int16_t *pcm)
     return true;
 }
 
-int __wrap_sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t *pcm, uint8_t *out)
+int __wrap_voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
+                        const int16_t *pcm, uint8_t *out)
 {
     struct sim *s = watched;
     bool sound = s && !silent(pcm);
     if (sound && s->running)
         look_at_sound(s->running, e, pcm);
-    int rc = __real_sotto_voice_encode(e, pcm, out);
+    int rc = __real_voice_encode(e, shape, pcm, out);
     if (sound && rc == 0) {
         sim_canary(s, "a frame of sound", pcm + 64, 32);
         sim_canary(s, "an Opus packet", out + 2, 32);

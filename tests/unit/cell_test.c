@@ -27,7 +27,9 @@ static struct cell_content everything(void)
         .report = {.highest_ctr = UINT64_C(0x1122334455667788),
                    .held_ms = 0x99aa,
                    .received = 0xbbccddee,
-                   .jitter_ms = 0x1213,
+                   .loss = 0x12,
+                   .burst = 0x13,
+                   .history = true,
                    .playout_ms = 0x1415},
     };
 }
@@ -37,7 +39,9 @@ static void assert_reports_equal(const struct cell_report *a, const struct cell_
     assert_true(a->highest_ctr == b->highest_ctr);
     assert_int_equal(a->held_ms, b->held_ms);
     assert_int_equal(a->received, b->received);
-    assert_int_equal(a->jitter_ms, b->jitter_ms);
+    assert_int_equal(a->loss, b->loss);
+    assert_int_equal(a->burst, b->burst);
+    assert_int_equal(a->history, b->history);
     assert_int_equal(a->playout_ms, b->playout_ms);
 }
 
@@ -87,7 +91,7 @@ static void exact_bytes(void **state)
     assert_int_equal(cell_encode(&c, cell, 20), 20);
     assert_memory_equal(cell,
                         "\x05\x12\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee"
-                        "\x12\x13\x14\x15",
+                        "\x12\x13\x94\x15", // the highest bit: history
                         20);
 }
 

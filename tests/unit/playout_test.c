@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "failing_env.h"
+#include "media/voice.h"
 #include "sound.h"
 
 #define MS      SOTTO_NS_PER_MS
@@ -102,7 +103,7 @@ static void speech_comes_through(void **state)
                       (unsigned)s.concealed);
         assert_true(like > 0.8 - loss * 0.02);
         assert_int_equal(s.concealed > 0, loss > 0);
-        assert_in_range(s.delay_us, 20000, 40000);
+        assert_true(s.delay_us <= (loss == 0 ? 30000 : 60000));
         sotto_playout_free(p);
     }
 }
@@ -116,13 +117,14 @@ static void what_is_counted(void **state)
     uint32_t good = talk(p, 0, 50, &now);
     struct sotto_playout_stats s = stats_of(p);
     assert_int_equal(s.received, 50);
-    assert_int_equal(s.played, good);
-    assert_int_equal(good, 49);          // it starts one tick after the first frame
-    assert_int_equal(s.depth_frames, 1); // two when it was asked
-    assert_int_equal(s.concealed + s.late + s.duplicate + s.skipped, 0);
+    assert_int_equal(good, 49); // it starts one tick after the first frame
+    assert_in_range(s.played, 49, 50);
+    assert_int_equal(s.played + s.depth_frames, 50);
+    assert_int_equal(s.concealed + s.late + s.duplicate + s.skipped + s.copies + s.retold, 0);
     assert_int_equal(s.jitter_us, 0);
-    assert_int_equal(s.delay_us, 25000);              // put, and asked for 25 ms later
-    assert_int_equal(put(p, 49, now), SOTTO_EREPLAY); // still waiting
+    assert_in_range(s.delay_us, 5000, 25000);
+    assert_in_range(s.lag_us, 5000, 25000);
+    assert_int_equal(put(p, 49, now), SOTTO_EREPLAY); // played or still waiting
     assert_int_equal(put(p, 10, now), SOTTO_EREPLAY); // played long ago
     s = stats_of(p);
     assert_int_equal(s.duplicate, 2);
@@ -194,13 +196,16 @@ static void passed_over_frames_leave(void **state)
     encode_tone();
     struct sotto_playout *p = make();
     int16_t pcm[SOTTO_FRAME_SAMPLES];
-    for (uint64_t t = 0; t < 10; t++) {
-        assert_int_equal(put(p, t, 0), 0);
+    sotto_ns now = 0;
+    (void)talk(p, 0, 20, &now);
+    for (uint64_t t = 20; t < 80; t++) { // a second without a consumer
+        assert_int_equal(put(p, t, t * TICK), 0);
     }
-    assert_int_equal(stats_of(p).depth_frames, 10);
-    assert_true(sotto_playout_get(p, pcm, TICK)); // starts at the target: frame 8
-    assert_int_equal(stats_of(p).depth_frames, 1);
-    assert_int_equal(stats_of(p).skipped, 8);
+    assert_true(sotto_playout_get(p, pcm, 80 * TICK));
+    struct sotto_playout_stats s = stats_of(p);
+    assert_true(s.skipped >= 30);
+    assert_true(s.lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
+    assert_true(s.depth_frames <= SOTTO_PLAYOUT_LAG_MAX_MS / SOTTO_TICK_MS);
     sotto_playout_free(p);
 }
 
@@ -230,12 +235,11 @@ static void not_opus(void **state)
     const uint8_t junk[3] = {0xff, 0x3f, 0};
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     assert_int_equal(sotto_playout_put(p, 20, junk, sizeof junk, now), 0);
-    for (int i = 0; i < 2; i++, now += TICK) {
-        bool good = sotto_playout_get(p, pcm, now + 5 * MS);
-        assert_int_equal(good, i < 1);
+    for (int i = 0; i < 3; i++, now += TICK) {
+        (void)sotto_playout_get(p, pcm, now + 5 * MS);
         assert_false(is_silent(pcm));
     }
-    assert_int_equal(stats_of(p).concealed, concealed + 1);
+    assert_true(stats_of(p).concealed > concealed);
     sotto_playout_free(p);
 }
 
@@ -250,7 +254,7 @@ static void conceals_then_falls_silent(void **state)
     uint64_t silent = 0, sounding = 0;
     for (int i = 0; i < 50; i++, now += TICK) {
         bool good = sotto_playout_get(p, pcm, now + 5 * MS);
-        assert_int_equal(good, i < 1); // what was buffered
+        assert_true(!good || i < 1); // what was buffered
         silent += is_silent(pcm) ? 1 : 0;
         sounding += i >= 1 && !is_silent(pcm) ? 1 : 0;
         assert_true(i < 1 + SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES || is_silent(pcm));
@@ -258,26 +262,31 @@ static void conceals_then_falls_silent(void **state)
     assert_true(sounding >= 3);
     assert_true(silent >= 50 - 1 - SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES);
     assert_true(talk(p, 70, 90, &now) >= 18); // and comes back
-    assert_true(sotto_playout_get(p, pcm, now + 5 * MS));
-    assert_false(sotto_playout_get(p, pcm, now + TICK + 5 * MS)); // to conceal again
-    assert_false(is_silent(pcm));
+    for (int i = 0; i < 2; i++) {             // to conceal again
+        (void)sotto_playout_get(p, pcm, now + (sotto_ns)i * TICK + 5 * MS);
+        assert_false(is_silent(pcm));
+    }
+    assert_false(sotto_playout_get(p, pcm, now + 2 * TICK + 5 * MS));
     sotto_playout_free(p);
 }
 
-// The step from sample to sample where a frame is left out stays what it is in the tone.
-static void a_skip_does_not_click(void **state)
+// Counts of samples taken out and put in agree with what was played, and the step from sample to
+// sample stays what it is in the tone.
+static void stretching_does_not_click(void **state)
 {
     (void)state;
     encode_tone();
     struct sotto_playout *p = make();
     sotto_ns now = 0;
     (void)talk(p, 0, 6, &now);
-    for (uint64_t t = 6; t < 10; t++) { // the consumer stands still for a while
+    for (uint64_t t = 6; t < 14; t++) { // the consumer stands still for a while
         assert_int_equal(put(p, t, now), 0);
     }
     int16_t pcm[SOTTO_FRAME_SAMPLES], last = 0;
     int step_max = 0;
-    for (uint64_t t = 10; stats_of(p).skipped < 3; t++, now += TICK) {
+    uint64_t t = 14;
+    now += 8 * TICK;
+    for (; stats_of(p).shortened < 4 * SOTTO_FRAME_SAMPLES; t++, now += TICK) {
         assert_true(t < 1000);
         assert_int_equal(put(p, t, now), 0);
         assert_true(sotto_playout_get(p, pcm, now + 5 * MS));
@@ -291,6 +300,110 @@ static void a_skip_does_not_click(void **state)
     print_message("greatest step %d\n", step_max);
     assert_in_range(step_max, 300, 1200);
     assert_int_equal(stats_of(p).concealed, 0);
+    sotto_playout_free(p);
+}
+
+// ---- redundancy -------------------------------------------------------------------------------
+
+static uint8_t told[FRAMES][SOTTO_VOICE_PACKET_MAX_BYTES];
+#define TOLD_BYTES 120
+
+static void encode_with_history(void)
+{
+    const struct voice_shape shape = {.bytes = TOLD_BYTES, .history = 25};
+    struct sotto_voice_encoder *e;
+    sound_speech(in, SAMPLES);
+    assert_int_equal(sotto_voice_encoder_new(&e, sotto_env_default()), 0);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_int_equal(voice_encode(e, &shape, in + i * SOTTO_FRAME_SAMPLES, told[i]), 0);
+    }
+    sotto_voice_encoder_free(e);
+}
+
+// Every tenth and eleventh frame is lost. A copy in the cell after next brings them.
+static void copies_take_the_place(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < FRAMES; t++) {
+        if (t < 20 || t % 10 > 1) {
+            if (t >= 2) {
+                int err = sotto_playout_put_copy(p, t - 2, packets[t - 2], SOTTO_VOICE_PACKET_BYTES,
+                                                 t * TICK);
+                assert_true(err == 0 || err == SOTTO_EREPLAY);
+            }
+            assert_int_equal(put(p, t, t * TICK), 0);
+        }
+        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+    }
+    struct sotto_playout_stats s = stats_of(p);
+    assert_in_range(s.copies, 30, 36);
+    assert_true(s.concealed <= 6); // while it learns how long to wait
+    assert_int_equal(s.duplicate, 0);
+    assert_int_equal(s.received, FRAMES - 36);
+    sotto_playout_free(p);
+}
+
+static void history_takes_the_place(void **state)
+{
+    (void)state;
+    encode_with_history();
+    for (int neural = 0; neural <= 1; neural++) {
+        struct sotto_playout *p = make();
+        int16_t pcm[SOTTO_FRAME_SAMPLES];
+        sotto_playout_set_neural(p, neural == 1);
+        assert_int_equal(sotto_playout_has_history(p), neural == 1);
+        for (uint64_t t = 0; t < FRAMES; t++) {
+            if (t < 20 || t % 20 > 3) { // four in a row
+                assert_int_equal(sotto_playout_put(p, t, told[t], TOLD_BYTES, t * TICK), 0);
+            }
+            (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        }
+        struct sotto_playout_stats s = stats_of(p);
+        assert_true(neural == 1 ? s.retold >= 20 : s.retold == 0);
+        assert_true(s.lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
+        sotto_playout_free(p);
+    }
+}
+
+// Damaged history is authentic too, if the far end made it so.
+static void history_of_a_liar(void **state)
+{
+    (void)state;
+    encode_with_history();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    uint64_t rng = 9;
+    for (uint64_t t = 0; t < FRAMES; t++) {
+        for (int i = 0; i < 3; i++) {
+            told[t][prng_below(&rng, TOLD_BYTES - 2) + 2] ^= (uint8_t)prng_below(&rng, 256);
+        }
+        if (t % 4 == 0) {
+            (void)sotto_playout_put(p, t, told[t], TOLD_BYTES, t * TICK);
+        }
+        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        assert_true(stats_of(p).lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
+    }
+    sotto_playout_free(p);
+}
+
+// A copy alone begins nothing, and does not move the stream.
+static void copies_begin_nothing(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    assert_int_equal(sotto_playout_put_copy(p, 5, packets[5], 60, 0), SOTTO_EREPLAY);
+    assert_int_equal(sotto_playout_put_copy(p, 5, packets[5], 0, 0), SOTTO_EPARSE);
+    assert_false(sotto_playout_get(p, pcm, 5 * TICK));
+    sotto_ns now = 6 * TICK;
+    (void)talk(p, 0, 20, &now);
+    assert_int_equal(sotto_playout_put_copy(p, 500, packets[5], 60, now), SOTTO_EREPLAY);
+    assert_int_equal(sotto_playout_put_copy(p, 2, packets[2], 60, now), SOTTO_EREPLAY);
+    assert_true(talk(p, 20, 40, &now) >= 19);
     sotto_playout_free(p);
 }
 
@@ -344,7 +457,7 @@ static void allocation_failures(void **state)
             assert_false(f.failed);
             sotto_playout_free(p);
             assert_int_equal(f.live, 0);
-            assert_int_equal(n, 4);
+            assert_int_equal(n, 7);
             break;
         }
         assert_int_equal(err, SOTTO_ENOMEM);
@@ -367,7 +480,11 @@ int main(void)
         cmocka_unit_test(refuses_bad_lengths),
         cmocka_unit_test(not_opus),
         cmocka_unit_test(conceals_then_falls_silent),
-        cmocka_unit_test(a_skip_does_not_click),
+        cmocka_unit_test(stretching_does_not_click),
+        cmocka_unit_test(copies_take_the_place),
+        cmocka_unit_test(history_takes_the_place),
+        cmocka_unit_test(history_of_a_liar),
+        cmocka_unit_test(copies_begin_nothing),
         cmocka_unit_test(reset_starts_over),
         cmocka_unit_test(wild_clocks),
         cmocka_unit_test(allocation_failures),

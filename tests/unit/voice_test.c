@@ -90,6 +90,79 @@ static void constant_size(void **state)
     check_constant_size();
 }
 
+// And so it is with history in the packet, whatever the sizes, one after another.
+static void check_constant_size_with_history(void)
+{
+    static const size_t sizes[] = {143, 20, 138, 60, 94, 21, 111, 40, 142, 80};
+    static const unsigned histories[] = {25, 3, 100, 20, 0, 1};
+    struct sotto_voice_encoder *e = encoder();
+    struct sotto_voice_decoder *d = decoder();
+    uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES + 4];
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    assert_true(voice_encoder_has_history(e));
+    for (size_t i = 0; i < FRAMES; i++) {
+        const struct voice_shape shape = {sizes[i % 10], histories[i / 10 % 6]};
+        memset(packet, 0xa5, sizeof packet);
+        assert_int_equal(voice_encode(e, &shape, in + i * SOTTO_FRAME_SAMPLES, packet), 0);
+        assert_memory_equal(packet + shape.bytes, "\xa5\xa5\xa5\xa5", 4);
+        assert_int_equal(sotto_voice_decode(d, packet, shape.bytes, pcm), 0);
+        size_t bare = voice_strip(packet, shape.bytes);
+        assert_in_range(bare, 1, shape.bytes);
+        assert_int_equal(sotto_voice_decode(d, packet, bare, pcm), 0);
+    }
+    sotto_voice_encoder_free(e);
+    sotto_voice_decoder_free(d);
+}
+
+static void constant_size_with_history(void **state)
+{
+    (void)state;
+    memset(in, 0, sizeof in);
+    check_constant_size_with_history();
+    sound_tone(in, SAMPLES, 440, 10000);
+    check_constant_size_with_history();
+    sound_noise(in, SAMPLES, 32767, 2);
+    check_constant_size_with_history();
+    speech_between_silences(in);
+    check_constant_size_with_history();
+}
+
+// What a packet tells of the frames before it sounds like them.
+static void history_is_the_past(void **state)
+{
+    (void)state;
+    const struct voice_shape shape = {138, 25};
+    struct sotto_voice_encoder *e = encoder();
+    struct sotto_voice_decoder *d = decoder();
+    struct voice_history *h;
+    uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
+    double spoken = 0, told = 0;
+    assert_int_equal(voice_history_new(&h, sotto_env_default()), 0);
+    assert_true(voice_history_works(h));
+    sound_speech(in, SAMPLES);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_int_equal(voice_encode(e, &shape, in + i * SOTTO_FRAME_SAMPLES, packet), 0);
+        if (i < FRAMES - 10) {
+            assert_int_equal(sotto_voice_decode(d, packet, shape.bytes, out), 0);
+        }
+    }
+    unsigned reach = voice_history_reach(h, packet, shape.bytes);
+    assert_in_range(reach, 10, VOICE_REACH_MAX_TICKS);
+    assert_int_equal(voice_history_load(h, packet, shape.bytes), reach);
+    for (unsigned back = 9; back >= 1; back--) {
+        assert_int_equal(voice_decode_history(d, h, back, out), 0);
+        spoken += sound_energy(in + (FRAMES - 1 - back) * SOTTO_FRAME_SAMPLES, SOTTO_FRAME_SAMPLES);
+        told += sound_energy(out, SOTTO_FRAME_SAMPLES);
+    }
+    print_message("history of %u ticks, loudness %.2f\n", reach, told / spoken);
+    assert_true(told / spoken > 0.3 && told / spoken < 3);
+    assert_int_equal(voice_history_reach(h, packet, voice_strip(packet, shape.bytes)), 0);
+    assert_int_equal(voice_history_reach(h, packet, 0), 0);
+    voice_history_free(h);
+    sotto_voice_encoder_free(e);
+    sotto_voice_decoder_free(d);
+}
+
 // ---- quality ----------------------------------------------------------------------------------
 
 static void tone_survives(void **state)
@@ -235,6 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constant_size),
+        cmocka_unit_test(constant_size_with_history),
+        cmocka_unit_test(history_is_the_past),
         cmocka_unit_test(tone_survives),
         cmocka_unit_test(speech_survives),
         cmocka_unit_test(silence_stays_silent),

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unit.h"
+
+#include "media/voice_fill.h"
+#include "sound.h"
+
+#define ROOM    140
+#define FRAMES  60
+#define SAMPLES (FRAMES * SOTTO_FRAME_SAMPLES)
+
+static int16_t in[SAMPLES];
+
+struct rig {
+    struct sotto_voice_encoder *e;
+    struct voice_fill fill;
+    size_t frame;
+};
+
+static struct rig open_rig(void)
+{
+    struct rig r = {0};
+    sound_speech(in, SAMPLES);
+    assert_int_equal(sotto_voice_encoder_new(&r.e, sotto_env_default()), 0);
+    voice_fill_init(&r.fill);
+    return r;
+}
+
+static void close_rig(struct rig *r)
+{
+    sotto_voice_encoder_free(r->e);
+    voice_fill_wipe(&r->fill);
+}
+
+// One cell; what it holds fits into the room, and decodes.
+static struct cell_content next(struct rig *r, size_t room)
+{
+    struct cell_content c = {0};
+    uint8_t plain[CELL_PLAINTEXT_MAX_BYTES];
+    const int16_t *pcm = in + r->frame++ % FRAMES * SOTTO_FRAME_SAMPLES;
+    assert_int_equal(voice_fill_cell(&r->fill, r->e, pcm, room, &c), 0);
+    assert_non_null(c.voice);
+    assert_int_equal(cell_encode(&c, plain, room), (int)room);
+    return c;
+}
+
+static size_t used(const struct cell_content *c)
+{
+    size_t n = CELL_ITEM_OVERHEAD + c->voice_len;
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        n += CELL_ITEM_OVERHEAD + 1 + c->earlier[i].len;
+    }
+    return n;
+}
+
+static const struct loss_view calm = {0, 0, true}, lossy = {50, 5, true}, bursty = {25, 24, true};
+
+static struct loss_view without_history(struct loss_view v)
+{
+    v.history = false;
+    return v;
+}
+
+static void every_mode_fills_the_cell(void **state)
+{
+    (void)state;
+    const struct loss_view views[] = {calm, lossy, bursty};
+    for (size_t i = 0; i < 6; i++) {
+        struct rig r = open_rig();
+        struct loss_view view = i < 3 ? views[i] : without_history(views[i - 3]);
+        voice_fill_report(&r.fill, view);
+        for (int k = 0; k < 20; k++) {
+            struct cell_content c = next(&r, ROOM);
+            if (k >= 16) { // all copies there are
+                assert_in_range(used(&c), i < 3 ? ROOM : ROOM - 3, ROOM);
+            }
+        }
+        close_rig(&r);
+    }
+}
+
+static void copies_are_the_frames_before(void **state)
+{
+    (void)state;
+    struct rig r = open_rig();
+    voice_fill_report(&r.fill, without_history(lossy));
+    uint8_t before[2][SOTTO_VOICE_PACKET_MAX_BYTES];
+    size_t len[2] = {0};
+    for (int k = 0; k < 20; k++) {
+        struct cell_content c = next(&r, ROOM);
+        assert_int_equal(c.earlier_count, k < 2 ? k : 2);
+        for (size_t i = 0; i < c.earlier_count; i++) {
+            size_t d = c.earlier[i].distance;
+            assert_in_range(d, 1, 2);
+            assert_int_equal(c.earlier[i].len, len[(k + 2 - (int)d) % 2]);
+            assert_memory_equal(c.earlier[i].packet, before[(k + 2 - (int)d) % 2],
+                                c.earlier[i].len);
+        }
+        memcpy(before[k % 2], c.voice, c.voice_len);
+        len[k % 2] = c.voice_len;
+    }
+    close_rig(&r);
+}
+
+// A copy is a packet of its own: of the right length in time, and shorter than the packet that held
+// history as well.
+static void copies_are_bare(void **state)
+{
+    (void)state;
+    struct rig r = open_rig();
+    struct sotto_voice_decoder *d;
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    assert_int_equal(sotto_voice_decoder_new(&d, sotto_env_default()), 0);
+    voice_fill_report(&r.fill, lossy);
+    for (int k = 0; k < 30; k++) {
+        struct cell_content c = next(&r, ROOM);
+        if (k > 0) {
+            assert_int_equal(c.earlier_count, 1);
+            assert_true(c.earlier[0].len < 70);
+            assert_int_equal(sotto_voice_decode(d, c.earlier[0].packet, c.earlier[0].len, pcm), 0);
+        }
+    }
+    sotto_voice_decoder_free(d);
+    close_rig(&r);
+}
+
+static void modes_hold_on(void **state)
+{
+    (void)state;
+    struct voice_fill f;
+    voice_fill_init(&f);
+    const struct {
+        struct loss_view seen;
+        enum voice_mode mode;
+    } steps[] = {
+        {{0, 0, true}, VOICE_CALM},    {{4, 5, true}, VOICE_CALM},
+        {{5, 5, true}, VOICE_LOSS},    {{3, 5, true}, VOICE_LOSS},
+        {{2, 5, true}, VOICE_CALM},    {{30, 12, true}, VOICE_BURSTS},
+        {{30, 9, true}, VOICE_BURSTS}, {{30, 7, true}, VOICE_LOSS},
+        {{30, 11, true}, VOICE_LOSS},  {{255, 255, true}, VOICE_BURSTS},
+        {{0, 255, true}, VOICE_CALM},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        voice_fill_report(&f, steps[i].seen);
+        assert_int_equal(f.mode, steps[i].mode);
+    }
+}
+
+// Whatever the control stream takes, the frame is there; and any report is bearable.
+static void the_frame_comes_first(void **state)
+{
+    (void)state;
+    struct rig r = open_rig();
+    uint64_t rng = 5;
+    for (int k = 0; k < 400; k++) {
+        struct loss_view lie = {(uint8_t)prng_below(&rng, 256), (uint8_t)prng_below(&rng, 256),
+                                prng_below(&rng, 2) == 1};
+        if (k % 5 == 0) {
+            voice_fill_report(&r.fill, lie);
+        }
+        size_t reserve = voice_fill_reserve();
+        size_t room = reserve + prng_below(&rng, (uint32_t)(ROOM - reserve) + 1);
+        struct cell_content c = next(&r, room);
+        assert_true(c.voice_len >= 40);
+    }
+    close_rig(&r);
+}
+
+// As long as nothing is known of the far end it gets nothing that it might not understand.
+static void begins_without_history(void **state)
+{
+    (void)state;
+    struct rig r = open_rig();
+    (void)next(&r, ROOM);
+    struct cell_content c = next(&r, ROOM);
+    assert_int_equal(c.earlier_count, 1);
+    assert_int_equal(c.earlier[0].distance, 1);
+    voice_fill_report(&r.fill, calm);
+    c = next(&r, ROOM);
+    assert_int_equal(c.earlier_count, 0);
+    voice_encoder_set_neural(r.e, false); // nor if our side cannot
+    c = next(&r, ROOM);
+    assert_true(c.voice_len < 70);
+    close_rig(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mode_fills_the_cell), cmocka_unit_test(copies_are_the_frames_before),
+        cmocka_unit_test(copies_are_bare),           cmocka_unit_test(modes_hold_on),
+        cmocka_unit_test(the_frame_comes_first),     cmocka_unit_test(begins_without_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
