@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// voice_eval [options] SPOKEN.wav HEARD.wav
+//
+// The real sender of voice (encoder, what fills a cell) and the real receiver (loss meter, playout)
+// over a seeded network, in simulated time: no sockets, no sound devices. HEARD.wav is what the
+// receiver's loudspeaker got, from the moment that SPOKEN.wav began. Standard output is a JSON
+// object with the figures; --csv writes a row for each tick of the receiver.
+#include "trace.h"
+
+#include "media/loss_meter.h"
+#include "media/playout.h"
+#include "media/voice_fill.h"
+#include "wav.h"
+#include "wire/cell.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <sotto/media.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MS           SOTTO_NS_PER_MS
+#define LEAD_NS      (6 * MS)      // a cell is made this long before it leaves (core/call/impl.h)
+#define CODEC_NS     (13 * MS / 2) // look-ahead of the Opus encoder
+#define ROOM         140           // plaintext bytes of a cell with a counter of three bytes
+#define REPORT_TICKS 10            // as in core/call/impl.h
+#define CELLS_MAX    30000         // ten minutes
+#define TAIL_NS      (500 * MS)
+#define SPEECH_LEVEL 160.0 // mean square root from which on a frame counts as speech
+
+struct options {
+    const struct trace_profile *profile;
+    uint64_t seed;
+    const char *csv, *spoken, *heard;
+    int mode; // an enum voice_mode, or -1: adaptive
+    bool neural;
+};
+
+enum fate {
+    UNPLAYED,
+    OWN,
+    COPIED,
+    RETOLD,
+};
+
+struct cell {
+    sotto_ns arrival; // TRACE_LOST: never
+    bool lost, taken, speech;
+    enum fate fate;
+    uint8_t plain[ROOM];
+};
+
+struct path {
+    struct options o;
+    struct wav_reader *in;
+    struct wav_writer *out;
+    FILE *csv;
+    struct sotto_voice_encoder *encoder;
+    struct voice_fill fill;
+    struct sotto_playout *playout;
+    struct loss_meter meter;
+    struct trace trace, back; // of the cells, and of the reports about them
+    sotto_ns tick_ns;         // of the sender, by the receiver's clock
+    size_t sent;
+    bool spoken_all;
+    // A report on its way.
+    struct loss_view report;
+    sotto_ns report_at;
+    double lag_sum_ms, lag_max_ms, encode_us, play_us;
+    uint64_t asks, reports, modes[4];
+};
+
+static struct cell cells[CELLS_MAX];
+static size_t waiting[CELLS_MAX]; // sent, not yet arrived
+static size_t waiting_count;
+
+static void check(int error, const char *what)
+{
+    if (error < 0) {
+        fprintf(stderr, "voice_eval: %s: %s\n", what, sotto_strerror(error));
+        exit(1);
+    }
+}
+
+static double cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+// ---- the sender -------------------------------------------------------------------------------
+
+static double loudness(const int16_t *pcm)
+{
+    double sum = 0;
+    for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
+        sum += (double)pcm[i] * pcm[i];
+    }
+    return sqrt(sum / SOTTO_FRAME_SAMPLES);
+}
+
+static void send_cell(struct path *p, sotto_ns leaves)
+{
+    int16_t pcm[SOTTO_FRAME_SAMPLES] = {0};
+    struct cell *c = &cells[p->sent];
+    struct cell_content content = {0};
+    size_t room = ROOM;
+    p->spoken_all = wav_reader_read(p->in, pcm, SOTTO_FRAME_SAMPLES) < SOTTO_FRAME_SAMPLES;
+    if (p->sent % REPORT_TICKS == 0) { // about the other direction
+        content.has_report = true;
+        room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
+    }
+    double before = cpu_us();
+    check(voice_fill_cell(&p->fill, p->encoder, pcm, room, &content), "encode");
+    p->encode_us += cpu_us() - before;
+    p->modes[p->fill.mode]++;
+    check(cell_encode(&content, c->plain, sizeof c->plain), "cell");
+    c->arrival = trace_arrival(&p->trace, leaves);
+    c->lost = c->arrival == TRACE_LOST;
+    c->speech = loudness(pcm) >= SPEECH_LEVEL;
+    if (!c->lost) {
+        waiting[waiting_count++] = p->sent;
+    }
+    p->sent++;
+}
+
+static void send_until(struct path *p, sotto_ns now)
+{
+    // Cell n holds what was said up to tick n + 1 of the sender.
+    for (;;) {
+        sotto_ns leaves = (p->sent + 1) * p->tick_ns + LEAD_NS;
+        if (leaves > now || p->spoken_all || p->sent == CELLS_MAX) {
+            return;
+        }
+        if (p->report_at <= leaves) {
+            voice_fill_report(&p->fill, p->report);
+            p->report_at = SOTTO_NEVER;
+        }
+        send_cell(p, leaves);
+    }
+}
+
+// ---- the receiver -----------------------------------------------------------------------------
+
+static void receive(struct path *p, size_t tick, sotto_ns now)
+{
+    struct cell_content content;
+    check(cell_decode(&content, cells[tick].plain, sizeof cells[tick].plain), "cell");
+    loss_meter_note(&p->meter, tick);
+    double before = cpu_us();
+    for (size_t i = 0; i < content.earlier_count; i++) {
+        if (content.earlier[i].distance <= tick) {
+            (void)sotto_playout_put_copy(p->playout, tick - content.earlier[i].distance,
+                                         content.earlier[i].packet, content.earlier[i].len, now);
+        }
+    }
+    (void)sotto_playout_put(p->playout, tick, content.voice, content.voice_len, now);
+    p->play_us += cpu_us() - before;
+}
+
+static void receive_until(struct path *p, sotto_ns now)
+{
+    for (;;) {
+        size_t best = waiting_count;
+        for (size_t i = 0; i < waiting_count; i++) {
+            const struct cell *c = &cells[waiting[i]];
+            if (c->arrival <= now &&
+                (best == waiting_count || c->arrival < cells[waiting[best]].arrival)) {
+                best = i;
+            }
+        }
+        if (best == waiting_count) {
+            return;
+        }
+        size_t tick = waiting[best];
+        memmove(waiting + best, waiting + best + 1, (--waiting_count - best) * sizeof *waiting);
+        receive(p, tick, cells[tick].arrival);
+    }
+}
+
+static void note_fate(void *arg, uint64_t tick, enum playout_source source)
+{
+    static const enum fate fates[] = {
+        [PLAYOUT_SOURCE_OWN] = OWN,
+        [PLAYOUT_SOURCE_COPY] = COPIED,
+        [PLAYOUT_SOURCE_HISTORY] = RETOLD,
+        [PLAYOUT_SOURCE_CONCEALED] = UNPLAYED,
+    };
+    (void)arg;
+    if (tick < CELLS_MAX && cells[tick].fate == UNPLAYED) {
+        cells[tick].fate = fates[source];
+    }
+}
+
+// From the mouth to the ear, without the sound devices and the network's own TRACE_BASE_NS.
+static double delay_ms(double lag_ms)
+{
+    return lag_ms + (double)(SOTTO_TICK_NS + LEAD_NS + CODEC_NS) / 1e6;
+}
+
+static void ask(struct path *p, sotto_ns now)
+{
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    struct sotto_playout_stats s;
+    double before = cpu_us();
+    bool sound = sotto_playout_get(p->playout, pcm, now);
+    p->play_us += cpu_us() - before;
+    check(wav_writer_write(p->out, pcm, SOTTO_FRAME_SAMPLES), "writing");
+    sotto_playout_stats(p->playout, &s);
+    double lag_ms = s.lag_us / 1e3;
+    if (sound && !p->spoken_all) {
+        p->lag_sum_ms += lag_ms;
+        p->lag_max_ms = fmax(p->lag_max_ms, lag_ms);
+        p->asks++;
+    }
+    if (p->csv != NULL) {
+        fprintf(p->csv, "%.1f,%.1f,%.1f,%u,%d,%llu,%llu,%llu,%llu,%llu,%d\n", (double)now / 1e6,
+                delay_ms(lag_ms), s.target_us / 1e3, s.depth_frames, sound,
+                (unsigned long long)s.concealed, (unsigned long long)s.copies,
+                (unsigned long long)s.retold, (unsigned long long)s.shortened,
+                (unsigned long long)s.lengthened, (int)p->fill.mode);
+    }
+    // The report travels back over a network like this one.
+    if (++p->reports % REPORT_TICKS == 0 && p->report_at == SOTTO_NEVER) {
+        p->report = loss_meter_view(&p->meter);
+        p->report.history = p->o.neural;
+        p->report_at = trace_arrival(&p->back, now);
+    }
+}
+
+// ---- figures ----------------------------------------------------------------------------------
+
+static void print_figures(const struct path *p)
+{
+    size_t lost = 0, speech = 0, real = 0, copied = 0, unplayed = 0;
+    struct sotto_playout_stats s;
+    sotto_playout_stats(p->playout, &s);
+    for (size_t i = 0; i < p->sent; i++) {
+        const struct cell *c = &cells[i];
+        speech += c->speech ? 1 : 0;
+        unplayed += c->speech && c->fate == UNPLAYED ? 1 : 0;
+        if (c->speech && c->lost) {
+            lost++;
+            real += c->fate == COPIED || c->fate == RETOLD ? 1 : 0;
+            copied += c->fate == COPIED ? 1 : 0;
+        }
+    }
+    double seconds = (double)p->sent / 50;
+    char share[16] = "null";
+    if (lost > 0) {
+        (void)snprintf(share, sizeof share, "%.3f", (double)real / (double)lost);
+    }
+    printf("{\"delay_ms\": %.1f, \"delay_max_ms\": %.1f, \"added_max_ms\": %.1f, \"lost\": %.4f, "
+           "\"real\": %s, \"copied\": %.3f, \"concealed\": %.4f, \"stretched\": %.4f, "
+           "\"skipped\": %llu, \"late\": %llu, \"calm\": %.2f, \"bursts\": %.2f, "
+           "\"cpu_encode\": %.4f, \"cpu_play\": %.4f}\n",
+           delay_ms(p->lag_sum_ms / (double)p->asks), delay_ms(p->lag_max_ms), p->lag_max_ms,
+           (double)lost / (double)speech, share, lost > 0 ? (double)copied / (double)lost : 0.0,
+           (double)unplayed / (double)speech,
+           (double)(s.shortened + s.lengthened) / SOTTO_SAMPLE_RATE / seconds,
+           (unsigned long long)s.skipped, (unsigned long long)s.late,
+           (double)p->modes[VOICE_CALM] / (double)p->sent,
+           (double)p->modes[VOICE_BURSTS] / (double)p->sent, p->encode_us / seconds / 1e6,
+           p->play_us / seconds / 1e6);
+}
+
+// ---- the whole ----------------------------------------------------------------------------------
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"trace", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
+        {"csv", required_argument, NULL, 'c'},   {"mode", required_argument, NULL, 'm'},
+        {"no-neural", no_argument, NULL, 'n'},   {0},
+    };
+    static const char *const modes[] = {"calm", "loss", "bursts", "plain"};
+    int c;
+    *o = (struct options){.profile = trace_find("clean"), .seed = 1, .mode = -1, .neural = true};
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (c == 't') {
+            o->profile = trace_find(optarg);
+        } else if (c == 's') {
+            o->seed = strtoull(optarg, NULL, 10);
+        } else if (c == 'c') {
+            o->csv = optarg;
+        } else if (c == 'n') {
+            o->neural = false;
+        } else if (c == 'm') {
+            for (int i = 0; i < 4; i++) {
+                o->mode = strcmp(modes[i], optarg) == 0 ? i : o->mode;
+            }
+        } else {
+            return false;
+        }
+    }
+    if (argc - optind != 2 || o->profile == NULL) {
+        return false;
+    }
+    o->spoken = argv[optind];
+    o->heard = argv[optind + 1];
+    return true;
+}
+
+static void open_path(struct path *p)
+{
+    const struct sotto_env *env = sotto_env_default();
+    check(wav_reader_open(&p->in, p->o.spoken), p->o.spoken);
+    check(wav_writer_open(&p->out, p->o.heard), p->o.heard);
+    check(sotto_voice_encoder_new(&p->encoder, env), "encoder");
+    check(sotto_playout_new(&p->playout, env), "playout");
+    playout_watch(p->playout, (struct playout_watcher){.frame = note_fate});
+    voice_fill_init(&p->fill);
+    p->fill.history = p->o.neural;
+    voice_encoder_set_neural(p->encoder, p->o.neural);
+    sotto_playout_set_neural(p->playout, p->o.neural);
+    if (p->o.mode >= 0) {
+        p->fill.mode = (enum voice_mode)p->o.mode;
+        p->fill.fixed = true;
+    }
+    if (p->o.csv != NULL) {
+        p->csv = fopen(p->o.csv, "w");
+        check(p->csv != NULL ? 0 : SOTTO_EIO, p->o.csv);
+        fputs("ms,delay_ms,target_ms,buffered,sound,concealed,copies,retold,shortened,lengthened,"
+              "mode\n",
+              p->csv);
+    }
+    trace_init(&p->trace, p->o.profile, p->o.seed);
+    trace_init(&p->back, p->o.profile, p->o.seed + 1000);
+    p->tick_ns = (sotto_ns)((double)SOTTO_TICK_NS / (1 + p->o.profile->far_clock_ppm * 1e-6));
+    p->report_at = SOTTO_NEVER;
+}
+
+static void close_path(struct path *p)
+{
+    check(wav_writer_close(p->out), "writing");
+    wav_reader_close(p->in);
+    sotto_voice_encoder_free(p->encoder);
+    sotto_playout_free(p->playout);
+    if (p->csv != NULL) {
+        fclose(p->csv);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct path p;
+    static const int16_t nothing[SOTTO_FRAME_SAMPLES];
+    if (!parse(&p.o, argc, argv)) {
+        fputs("usage: voice_eval [--trace NAME] [--seed N] [--csv FILE] [--no-neural]\n"
+              "                  [--mode calm|loss|bursts|plain] SPOKEN.wav HEARD.wav\n",
+              stderr);
+        return 2;
+    }
+    open_path(&p);
+    // The consumer's clock has a phase of its own.
+    sotto_ns now = (sotto_ns)(trace_chance(&p.back) * (double)SOTTO_TICK_NS);
+    check(wav_writer_write(p.out, nothing, (size_t)(now * SOTTO_SAMPLE_RATE / SOTTO_NS_PER_S)),
+          "writing");
+    sotto_ns until = SOTTO_NEVER;
+    for (; now < until; now += SOTTO_TICK_NS) {
+        send_until(&p, now);
+        receive_until(&p, now);
+        ask(&p, now);
+        if (p.spoken_all && until == SOTTO_NEVER) {
+            until = now + TAIL_NS;
+        }
+    }
+    print_figures(&p);
+    close_path(&p);
+    return 0;
+}

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Voice over bad networks, scored.
+
+    bench/voice/score.py --build build/release [--out DIR] [--plcmos DIR] [--traces A,B] [--seeds N]
+                         [--words] [-- options of voice_eval]
+
+Takes the LibriVox recordings of Debian's pocketsphinx-testdata through voice_eval with each trace
+and seed, and prints a table (Markdown); figures.csv in DIR has a row for each run. PLCMOS needs the
+meter's directory (node; a development tool outside the project), the word error rate
+(--words) Debian's pocketsphinx and pocketsphinx-en-us. What is missing is left out.
+"""
+import argparse
+import array
+import csv
+import glob
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import wave
+
+SPEECH = '/usr/share/pocketsphinx/test/data/librivox'
+GAP_SAMPLES = 8000  # half a second between the recordings
+TRACES = ('clean loss5 loss10 loss20 loss30 burst60 burst120 burst250 jitter10 jitter30 jitter60 '
+          'spikes reorder outage drift+ drift- jitter30loss10').split()
+COLUMNS = ('plcmos', 'estoi', 'wer', 'delay_ms', 'delay_max_ms', 'added_max_ms', 'lost',
+           'real', 'concealed', 'stretched')
+
+
+def spoken(path):
+    """All recordings one after the other, twice: about a minute."""
+    sound = array.array('h')
+    for _ in range(2):
+        for name in sorted(glob.glob(SPEECH + '/*.wav')):
+            with wave.open(name) as w:
+                sound.frombytes(w.readframes(w.getnframes()))
+            sound.extend([0] * GAP_SAMPLES)
+    with wave.open(path, 'wb') as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(16000)
+        w.writeframes(sound.tobytes())
+
+
+def said():
+    words = []
+    with open(SPEECH + '/transcription', encoding='utf-8') as f:
+        for line in sorted(f, key=lambda l: l.split('(')[1]):
+            words += line.split('(')[0].replace('<s>', '').replace('</s>', '').split()
+    return words * 2
+
+
+def errors(want, got):
+    """Levenshtein distance in words."""
+    row = list(range(len(got) + 1))
+    for i, w in enumerate(want, 1):
+        last, row[0] = row[0], i
+        for j, g in enumerate(got, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (w != g))
+    return row[-1]
+
+
+def heard_words(path):
+    raw = path + '.16k.wav'
+    with wave.open(path) as w:
+        rate, pcm = w.getframerate(), array.array('h')
+        pcm.frombytes(w.readframes(w.getnframes()))
+    if rate == 48000:  # the speech has nothing above 8 kHz: a short average is filter enough
+        pcm = array.array('h', [(pcm[i] + pcm[i + 1] + pcm[i + 2]) // 3
+                                for i in range(0, len(pcm) - 2, 3)])
+    with wave.open(raw, 'wb') as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(16000)
+        w.writeframes(pcm.tobytes())
+    out = subprocess.run(['pocketsphinx_continuous', '-infile', raw, '-logfn', '/dev/null'],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    os.remove(raw)
+    return out.stdout.decode().split()
+
+
+def plcmos(folder, paths):
+    if not folder or not shutil.which('node'):
+        return {}
+    out = subprocess.run(['node', folder + '/plcmos.mjs', '--json'] + paths,
+                         stdout=subprocess.PIPE, check=True)
+    scores = {}
+    for item in json.loads(out.stdout):
+        scores[os.path.abspath(item['file'])] = item['v2']
+    return scores
+
+
+def run(options, source, trace, seed):
+    name = '%s/%s-%d' % (options.out, trace, seed)
+    out = subprocess.run([options.build + '/bench/voice/voice_eval', '--trace', trace, '--seed',
+                          str(seed), '--csv', name + '.csv'] + options.rest +
+                         [source, name + '.wav'], stdout=subprocess.PIPE, check=True)
+    row = json.loads(out.stdout.splitlines()[-1])
+    like = subprocess.run([options.build + '/bench/likeness/likeness', '--json', source,
+                           name + '.wav'], stdout=subprocess.PIPE, check=False)
+    like = json.loads(like.stdout)
+    row.update(trace=trace, seed=seed, wav=os.path.abspath(name + '.wav'),
+               estoi=like['likeness'], estoi_fixed=like['estoi'], heard_delay_ms=like['delay_ms'])
+    return row
+
+
+def cell(values):
+    values = [v for v in values if v is not None]
+    if not values:
+        return ''
+    mean = statistics.fmean(values)
+    return '%.0f' % mean if abs(mean) >= 20 else '%.2f' % mean if abs(mean) >= 2 else '%.3f' % mean
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--build', default='build/release')
+    p.add_argument('--out', default='build/voice')
+    p.add_argument('--plcmos')
+    p.add_argument('--traces', default=','.join(TRACES))
+    p.add_argument('--seeds', type=int, default=2)
+    p.add_argument('--words', action='store_true')
+    p.add_argument('rest', nargs='*')
+    options = p.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    source = options.out + '/spoken.wav'
+    spoken(source)
+    traces = options.traces.split(',')
+    rows = [run(options, source, t, s + 1) for t in traces
+            for s in range(1 if t in ('clean', 'drift+', 'drift-') else options.seeds)]
+    scores = plcmos(options.plcmos, [r['wav'] for r in rows])
+    want = said()
+    for r in rows:
+        r['plcmos'] = scores.get(r['wav'])
+        r['wer'] = errors(want, heard_words(r['wav'])) / len(want) if options.words else None
+    with open(options.out + '/figures.csv', 'w', newline='', encoding='utf-8') as f:
+        names = sorted({k for r in rows for k in r})
+        w = csv.DictWriter(f, names)
+        w.writeheader()
+        w.writerows(rows)
+    print('| trace | ' + ' | '.join(COLUMNS) + ' |')
+    print('|---' * (1 + len(COLUMNS)) + '|')
+    for t in traces:
+        these = [r for r in rows if r['trace'] == t]
+        print('| %s | ' % t + ' | '.join(cell([r.get(c) for r in these]) for c in COLUMNS) + ' |')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CELL_MS 20.0
+#define PI      3.14159265358979323846
+
+const struct trace_profile trace_profiles[] = {
+    {.name = "clean"},
+    {.name = "loss5", .loss = 0.05},
+    {.name = "loss10", .loss = 0.10},
+    {.name = "loss20", .loss = 0.20},
+    {.name = "loss30", .loss = 0.30},
+    {.name = "burst60", .loss = 0.10, .burst_ms = 60},
+    {.name = "burst120", .loss = 0.10, .burst_ms = 120},
+    {.name = "burst250", .loss = 0.10, .burst_ms = 250},
+    {.name = "jitter10", .jitter_ms = 10},
+    {.name = "jitter30", .jitter_ms = 30},
+    {.name = "jitter60", .jitter_ms = 60},
+    {.name = "spikes", .spike_every_ms = 8000, .spike_ms = 300},
+    {.name = "reorder", .reorder = 0.10, .reorder_ms = 30},
+    {.name = "outage", .outage_at_ms = 9000, .outage_ms = 2000},
+    {.name = "drift+", .far_clock_ppm = 200},
+    {.name = "drift-", .far_clock_ppm = -200},
+    {.name = "jitter30loss10", .loss = 0.10, .jitter_ms = 30},
+    {0},
+};
+
+const struct trace_profile *trace_find(const char *name)
+{
+    for (const struct trace_profile *p = trace_profiles; p->name != NULL; p++) {
+        if (strcmp(p->name, name) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+// SplitMix64 (Steele, Lea, Flood 2014).
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+void trace_init(struct trace *t, const struct trace_profile *p, uint64_t seed)
+{
+    *t = (struct trace){.profile = p, .rng = seed};
+}
+
+double trace_chance(struct trace *t)
+{
+    return (double)(next_random(&t->rng) >> 11) / 9007199254740992.0;
+}
+
+static bool is_lost(struct trace *t, double sent_ms)
+{
+    const struct trace_profile *p = t->profile;
+    if (p->outage_ms > 0 && sent_ms >= p->outage_at_ms &&
+        sent_ms < p->outage_at_ms + p->outage_ms) {
+        return true;
+    }
+    if (p->burst_ms <= 0) {
+        return trace_chance(t) < p->loss;
+    }
+    double leave_bad = CELL_MS / p->burst_ms;
+    double enter_bad = leave_bad * p->loss / (1 - p->loss);
+    double x = trace_chance(t);
+    t->bad = t->bad ? x >= leave_bad : x < enter_bad;
+    return t->bad;
+}
+
+static double half_normal(struct trace *t)
+{
+    double radius = sqrt(-2 * log(1 - trace_chance(t)));
+    return fabs(radius * cos(2 * PI * trace_chance(t)));
+}
+
+sotto_ns trace_arrival(struct trace *t, sotto_ns sent)
+{
+    const struct trace_profile *p = t->profile;
+    double sent_ms = (double)sent / 1e6, more_ms = 0;
+    bool overtaken = trace_chance(t) < p->reorder;
+    bool lost = is_lost(t, sent_ms);
+    if (p->jitter_ms > 0) {
+        more_ms += p->jitter_ms * half_normal(t);
+    }
+    if (p->spike_every_ms > 0) {
+        double phase = fmod(sent_ms + p->spike_every_ms / 2, p->spike_every_ms);
+        more_ms = phase < p->spike_ms ? fmax(more_ms, p->spike_ms - phase) : more_ms;
+    }
+    sotto_ns arrival = sent + TRACE_BASE_NS + (sotto_ns)(more_ms * 1e6);
+    if (overtaken) {
+        return lost ? TRACE_LOST : arrival + (sotto_ns)(p->reorder_ms * 1e6);
+    }
+    arrival = arrival < t->last ? t->last : arrival;
+    t->last = arrival;
+    return lost ? TRACE_LOST : arrival;
+}
