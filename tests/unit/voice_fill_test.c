@@ -67,11 +67,12 @@ static void every_mode_fills_the_cell(void **state)
     for (size_t i = 0; i < 6; i++) {
         struct rig r = open_rig();
         struct loss_view view = i < 3 ? views[i] : without_history(views[i - 3]);
+        bool history = voice_encoder_has_history(r.e); // not without DRED's weights
         voice_fill_report(&r.fill, view);
         for (int k = 0; k < 20; k++) {
             struct cell_content c = next(&r, ROOM);
             if (k >= 16) { // all copies there are
-                assert_in_range(used(&c), i < 3 ? ROOM : ROOM - 3, ROOM);
+                assert_in_range(used(&c), history && i < 3 ? ROOM : ROOM - 3, ROOM);
             }
         }
         close_rig(&r);
@@ -114,7 +115,7 @@ static void copies_are_bare(void **state)
     for (int k = 0; k < 30; k++) {
         struct cell_content c = next(&r, ROOM);
         if (k > 0) {
-            assert_int_equal(c.earlier_count, 1);
+            assert_in_range(c.earlier_count, 1, 2);
             assert_true(c.earlier[0].len < 70);
             assert_int_equal(sotto_voice_decode(d, c.earlier[0].packet, c.earlier[0].len, pcm), 0);
         }
@@ -176,7 +177,7 @@ static void begins_without_history(void **state)
     assert_int_equal(c.earlier[0].distance, 1);
     voice_fill_report(&r.fill, calm);
     c = next(&r, ROOM);
-    assert_int_equal(c.earlier_count, 0);
+    assert_int_equal(c.earlier_count, voice_encoder_has_history(r.e) ? 0 : 1);
     voice_encoder_set_neural(r.e, false); // nor if our side cannot
     c = next(&r, ROOM);
     assert_true(c.voice_len < 70);
