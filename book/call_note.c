@@ -212,6 +212,17 @@ const char *call_end_name(enum sotto_end end)
                                                                               : "internal";
 }
 
+const char *call_neural_name(enum sotto_neural neural)
+{
+    static const char *const names[] = {
+        [SOTTO_NEURAL_ON] = "on",
+        [SOTTO_NEURAL_ABSENT] = "absent",
+        [SOTTO_NEURAL_UNWANTED] = "unwanted",
+        [SOTTO_NEURAL_SPARED] = "spared",
+    };
+    return names[neural];
+}
+
 const char *call_log_kind_name(enum store_log_kind kind)
 {
     static const char *const names[] = {

@@ -70,6 +70,7 @@ void call_note_number_entry(struct store_log_entry *out, enum store_log_kind kin
 // Stable words for JSON: "ringing", "peer_hangup", "leak". For people there is sotto_end_text.
 const char *call_state_name(enum sotto_call_state state);
 const char *call_end_name(enum sotto_end end);
+const char *call_neural_name(enum sotto_neural neural); // "on", "absent", "unwanted", "spared"
 const char *call_log_kind_name(enum store_log_kind kind);
 
 #endif

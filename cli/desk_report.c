@@ -91,15 +91,15 @@ static json_t *playout_json(const struct sotto_playout_stats *p)
 json_t *desk_report_json(const struct desk_report *r)
 {
     const struct sotto_call_info *i = &r->info;
-    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i}", "transport", r->transport,
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:i}", "transport", r->transport,
                      "peer", i->has_peer ? output_json_fingerprint(&i->peer) : json_null(),
                      "session", session_json(&i->stats.session), "dial_to_ring_ms",
                      or_null(r->dial_to_ring_ms), "accept_to_voice_ms",
                      or_null(r->accept_to_voice_ms), "talk_s", or_null(r->talk_s), "cpu_s",
                      or_null(r->cpu_s), "rtt_ms",
                      i->stats.rtt_ns == 0 ? json_null() : json_real((double)i->stats.rtt_ns / 1e6),
-                     "cells", cells_json(r), "playout", playout_json(&i->stats.playout), "rekeys",
-                     (int)i->stats.epoch);
+                     "cells", cells_json(r), "playout", playout_json(&i->stats.playout), "neural",
+                     call_neural_name(i->stats.neural), "rekeys", (int)i->stats.epoch);
 }
 
 // ---- text ---------------------------------------------------------------------------------------
@@ -165,6 +165,9 @@ static void say_sound(const struct desk *d, const struct desk_report *r)
     snprintf(text, sizeof(text), "%.2f s of processor time for %.0f s of talk (%.1f %%)", r->cpu_s,
              r->talk_s, r->talk_s > 0 ? 100 * r->cpu_s / r->talk_s : 0);
     line(d, "cost", text);
+    if (s->neural == SOTTO_NEURAL_SPARED) {
+        line(d, "voice", "simpler repair of lost sound, to spare this device");
+    }
 }
 
 void desk_report_text(const struct desk *d, const struct desk_report *r)

@@ -113,6 +113,8 @@ void runner_tick(struct runner *r)
     }
     runner_audio_capture(r, now);
     sotto_device_handle_expiry(r->device, now);
+    struct sotto_now done = clock_now();
+    sotto_device_voice_cost(r->device, done.mono_ns - now.mono_ns, now.mono_ns - due, done);
     send_cells(r, due);
 }
 

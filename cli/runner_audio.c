@@ -155,6 +155,14 @@ static void start_speaker(struct runner *r, sotto_ns now)
     }
 }
 
+static void playout(struct runner *r, int16_t pcm[AUDIO_FRAME_SAMPLES], struct sotto_now now)
+{
+    sotto_ns begun = clock_now().mono_ns;
+    sotto_device_playout(r->device, pcm, now);
+    struct sotto_now done = clock_now();
+    sotto_device_voice_cost(r->device, done.mono_ns - begun, 0, done);
+}
+
 // An echo: what has come for this tick goes back with this tick's cell.
 static void echo(struct runner *r, struct sotto_now now)
 {
@@ -165,7 +173,7 @@ static void echo(struct runner *r, struct sotto_now now)
     audio_output_start(r->output, now.mono_ns);
     unsigned frames = audio_output_wanted(r->output, now.mono_ns);
     for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
-        sotto_device_playout(r->device, pcm, now);
+        playout(r, pcm, now);
         audio_output_write(r->output, pcm);
         sotto_device_capture(r->device, pcm, AUDIO_FRAME_SAMPLES);
         r->levels.mic = r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
@@ -208,7 +216,7 @@ void runner_audio_play(struct runner *r, struct sotto_now now)
     unsigned frames = audio_output_wanted(r->output, now.mono_ns);
     for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
         if (r->tone == TONE_NONE) {
-            sotto_device_playout(r->device, pcm, now);
+            playout(r, pcm, now);
         } else {
             tone_frame(r->tone, r->tone_samples, pcm);
             r->tone_samples += AUDIO_FRAME_SAMPLES;

@@ -210,7 +210,7 @@ void call_finish(struct sotto_device *d, struct call *c)
     sotto_session_free(c->session);
     sotto_session_free(c->rekey);
     c->session = c->rekey = NULL;
-    call_media_free(c);
+    call_media_free(d, c);
     publish_spent(d, c);
     sotto_wipe(&c->link, sizeof c->link);
     sotto_wipe(&c->secret, sizeof c->secret);
@@ -697,6 +697,7 @@ int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sot
         sotto_playout_stats(c->playout, &out->stats.playout);
     else
         out->stats.playout = c->playout_last;
+    out->stats.neural = call_neural(d, c);
     out->stats.session = c->session_info;
     return SOTTO_OK;
 }

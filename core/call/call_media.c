@@ -26,6 +26,39 @@ int call_receive_key(struct call *c, const struct sotto_session *session, uint32
     return error;
 }
 
+// ---- neural parts ------------------------------------------------------------------------------
+
+enum sotto_neural call_neural(const struct sotto_device *d, const struct call *c)
+{
+    if (!c->playout)
+        return c->neural_last;
+    if (d->cfg.plain_voice)
+        return SOTTO_NEURAL_UNWANTED;
+    if (d->neural.off)
+        return SOTTO_NEURAL_SPARED;
+    return sotto_playout_has_history(c->playout) ? SOTTO_NEURAL_ON : SOTTO_NEURAL_ABSENT;
+}
+
+static void set_neural(const struct sotto_device *d, struct call *c)
+{
+    bool on = !d->cfg.plain_voice && !d->neural.off;
+    voice_encoder_set_neural(c->encoder, on);
+    sotto_playout_set_neural(c->playout, on);
+}
+
+void sotto_device_voice_cost(struct sotto_device *d, sotto_ns spent, sotto_ns late,
+                             struct sotto_now now)
+{
+    bool voice = false, changed = false;
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
+        voice = voice || d->calls[i].media;
+    if (voice)
+        changed = neural_budget_note(&d->neural, spent, late, now.mono_ns);
+    for (size_t i = 0; changed && i < SOTTO_CALLS_MAX; i++)
+        if (d->calls[i].media)
+            set_neural(d, &d->calls[i]);
+}
+
 int call_media_start(struct sotto_device *d, struct call *c)
 {
     const struct sotto_env *env = d->cfg.env;
@@ -43,11 +76,10 @@ int call_media_start(struct sotto_device *d, struct call *c)
     if (error == SOTTO_OK)
         error = call_receive_key(c, c->session, 0);
     if (error != SOTTO_OK) {
-        call_media_free(c);
+        call_media_free(d, c);
         return error;
     }
-    voice_encoder_set_neural(c->encoder, !d->cfg.plain_voice);
-    sotto_playout_set_neural(c->playout, !d->cfg.plain_voice);
+    set_neural(d, c);
     voice_fill_init(&c->fill);
     c->meter = (struct loss_meter){0};
     c->media = true;
@@ -56,10 +88,12 @@ int call_media_start(struct sotto_device *d, struct call *c)
     return SOTTO_OK;
 }
 
-void call_media_free(struct call *c)
+void call_media_free(const struct sotto_device *d, struct call *c)
 {
-    if (c->playout)
+    if (c->playout) {
         sotto_playout_stats(c->playout, &c->playout_last);
+        c->neural_last = call_neural(d, c);
+    }
     cell_sealer_free(c->sealer);
     cell_opener_free(c->opener);
     ctl_stream_free(c->ctl);

@@ -36,7 +36,7 @@ void sotto_device_free(struct sotto_device *d)
         struct call *c = &d->calls[i];
         sotto_session_free(c->session);
         sotto_session_free(c->rekey);
-        call_media_free(c);
+        call_media_free(d, c);
     }
     exchange_free(d);
     for (unsigned i = 0; i < SOTTO_LINKS_MAX; i++)

@@ -20,6 +20,7 @@
 #include "media/cell_crypt.h"
 #include "media/ctl_stream.h"
 #include "media/loss_meter.h"
+#include "media/neural_budget.h"
 #include "media/voice_fill.h"
 #include "wire/control.h"
 #include "wire/link.h"
@@ -135,6 +136,7 @@ struct call {
     struct sotto_words words; // of the first session; kept for the log after the end
     struct sotto_session_info session_info;
     struct sotto_playout_stats playout_last;
+    enum sotto_neural neural_last;
 
     // What the user wants and the state does not yet permit.
     bool want_accept;
@@ -217,6 +219,7 @@ struct sotto_device {
     size_t capture_samples;
     size_t capture_spare; // least that was left over since the count below began
     uint32_t capture_ticks;
+    struct neural_budget neural;
     uint8_t scratch[SOTTO_MESSAGE_MAX_BYTES]; // for one message being built or taken apart
     uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];
     uint8_t control[CTL_MESSAGE_MAX_BYTES]; // for one control message received
@@ -303,7 +306,8 @@ void call_control_read(struct sotto_device *d, struct call *c);
 
 // ---- call_media.c
 int call_media_start(struct sotto_device *d, struct call *c);
-void call_media_free(struct call *c);
+void call_media_free(const struct sotto_device *d, struct call *c);
+enum sotto_neural call_neural(const struct sotto_device *d, const struct call *c);
 // The keys of an epoch out of its session: ours to seal with, the peer's to open with.
 int call_send_key(struct call *c, const struct sotto_session *session, uint32_t epoch);
 int call_receive_key(struct call *c, const struct sotto_session *session, uint32_t epoch);

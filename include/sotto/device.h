@@ -114,6 +114,13 @@ void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t sam
 // The next 20 ms to play; always fills. Silence when no call is active.
 void sotto_device_playout(struct sotto_device *d, int16_t pcm[SOTTO_FRAME_SAMPLES],
                           struct sotto_now now);
+// What the voice of all calls took just now, by the driver's clock: sotto_device_handle_expiry when
+// a cell was made, sotto_device_playout. `late`: how late the driver came to it. Where that is too
+// much for some seconds the neural parts are switched off for all calls, and the other sides told
+// to send nothing for them; after a long calm they are on again (core/media/neural_budget.h). Never
+// told: they stay as they are.
+void sotto_device_voice_cost(struct sotto_device *d, sotto_ns spent, sotto_ns late,
+                             struct sotto_now now);
 // True only between the local user's accept (or the answer to the local user's dial) and the end
 // of the call, not muted, not held. The driver keeps the hardware closed otherwise.
 bool sotto_device_mic_open(const struct sotto_device *d);
@@ -274,12 +281,21 @@ struct sotto_event {
 // True and fills out if there is one.
 bool sotto_device_next_event(struct sotto_device *d, struct sotto_event *out);
 
+// The neural parts of a call's voice at this end: deep concealment, and DRED both ways.
+enum sotto_neural {
+    SOTTO_NEURAL_ON,
+    SOTTO_NEURAL_ABSENT,   // Opus has them not, or their weights have not come
+    SOTTO_NEURAL_UNWANTED, // sotto_device_config.plain_voice
+    SOTTO_NEURAL_SPARED,   // switched off: this device is too slow. The user is told.
+};
+
 struct sotto_call_stats {
     uint64_t cells_sent, cells_received, cells_lost; // lost: gaps in the peer's counters
     uint64_t cells_dropped;                          // did not authenticate, replays
     uint64_t rtt_ns;                                 // 0 unknown
     uint32_t epoch;                                  // re-keys so far
     struct sotto_playout_stats playout;
+    enum sotto_neural neural;
     struct sotto_session_info session;
 };
 

@@ -591,6 +591,8 @@ void person_playout(struct person *p)
     if (!talks && p->frames_captured % 16 != 0)
         return;
     sotto_device_playout(p->device, pcm, person_now(p));
+    if (p->voice_cost_ns > 0)
+        sotto_device_voice_cost(p->device, p->voice_cost_ns, 0, person_now(p));
     if (!is_loud(pcm))
         return;
     if (!talks)

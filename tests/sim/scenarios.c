@@ -627,6 +627,48 @@ static void waiting(struct sim *s)
     all_quiet(s);
 }
 
+// What the other end was told last: whether DRED may be sent.
+static bool tells_history(const struct person *p)
+{
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
+        if (p->device->calls[i].media)
+            return p->device->calls[i].fill.history;
+    return false;
+}
+
+// A device without the time for neural networks does without them, says so to its user and to the
+// other end, and the call goes on.
+static void slow_device(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    uint32_t of_boris = latest(st.boris);
+    st.anna->path.loss = st.boris->path.loss = 50;
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    enum sotto_neural usual = info_of(st.anna, st.call).stats.neural;
+    bool able = usual == SOTTO_NEURAL_ON; // not where Opus came without DRED's weights
+    EXPECT(s, info_of(st.boris, of_boris).stats.neural == usual);
+    EXPECT(s, tells_history(st.anna) == able && tells_history(st.boris) == able);
+    st.boris->voice_cost_ns = 12 * MS; // of the 20
+    sim_run(s, 6 * SECOND);
+    EXPECT(s, info_of(st.boris, of_boris).stats.neural == SOTTO_NEURAL_SPARED);
+    EXPECT(s, info_of(st.anna, st.call).stats.neural == usual);
+    EXPECT(s, !tells_history(st.anna) && tells_history(st.boris) == able);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    st.boris->voice_cost_ns = 1 * MS;
+    sim_run(s, 50 * SECOND);
+    EXPECT(s, info_of(st.boris, of_boris).stats.neural == SOTTO_NEURAL_SPARED);
+    sim_run(s, 15 * SECOND);
+    EXPECT(s, info_of(st.boris, of_boris).stats.neural == usual);
+    EXPECT(s, tells_history(st.anna) == able);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    st.boris->voice_cost_ns = 12 * MS;
+    sim_run(s, 5 * SECOND);
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+    EXPECT(s, info_of(st.boris, of_boris).stats.neural == SOTTO_NEURAL_SPARED); // for its report
+}
+
 static void rekey(struct sim *s)
 {
     struct stage st = setting(s);
@@ -1233,6 +1275,7 @@ const struct scenario SCENARIOS[] = {
     {"vanished", "the other device dies", vanished},
     {"relay-restarts", "the relay crashes: the call ends, the numbers remain", relay_restarts},
     {"waiting", "a second call comes and is taken: the first is held", waiting},
+    {"slow_device", "a device too slow for neural networks goes without, and says so", slow_device},
     {"rekey", "several re-keys, asked for by either side, under loss", rekey},
     {"rekey-outage", "the network fails during a re-key", rekey_outage},
     {"leaked", "a bound number in other hands never rings, and its owner is told", leaked},

@@ -197,6 +197,7 @@ struct person {
     uint64_t heard[PEOPLE_MAX];    // frames with that person's tone in them
     sotto_ns heard_at[PEOPLE_MAX];
     uint64_t loud_frames;
+    sotto_ns voice_cost_ns; // what its driver says each frame has taken; 0: nothing
     const struct person *last_voice;
     unsigned same_voice;
 };
