@@ -13,7 +13,8 @@
 struct call_options {
     struct call_sound sound;
     unsigned suite;
-    bool statistics, hangup_after_mic;
+    bool summary, hangup_after_mic;
+    const char *stats_path;
     uint32_t max_seconds;
 };
 
@@ -30,7 +31,9 @@ static const struct option_spec options[] = {
      "Hang up N seconds after the answer", NULL, 1, 86400},
     {"suite", 0, OPTION_CHOICE, offsetof(struct call_options, suite), "SUITE",
      "Key agreement: hybrid (SecP384r1MLKEM1024) or cnsa2 (MLKEM1024 alone)", "hybrid|cnsa2", 0, 0},
-    {"stats", 0, OPTION_FLAG, offsetof(struct call_options, statistics), NULL,
+    {"stats", 0, OPTION_FILE, offsetof(struct call_options, stats_path), "FILE",
+     "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
+    {"summary", 0, OPTION_FLAG, offsetof(struct call_options, summary), NULL,
      "Say at the end how the call was carried", NULL, 0, 0},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
@@ -44,7 +47,8 @@ static enum cli_exit make_call(struct cli *cli, struct store *s, const struct ca
         .ring = lock >= 0,
         .quiet_line = true,
         .once = true,
-        .statistics = o->statistics,
+        .summary = o->summary,
+        .stats_path = o->stats_path,
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .call_max_s = o->max_seconds,

@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 struct echo_options {
-    bool once, statistics;
+    bool once, summary;
+    const char *stats_path;
     uint32_t max_seconds;
 };
 
@@ -14,7 +15,9 @@ static const struct option_spec options[] = {
      NULL, 0, 0},
     {"max-seconds", 0, OPTION_COUNT, offsetof(struct echo_options, max_seconds), "N",
      "Stop after N seconds", NULL, 1, 31536000},
-    {"stats", 0, OPTION_FLAG, offsetof(struct echo_options, statistics), NULL,
+    {"stats", 0, OPTION_FILE, offsetof(struct echo_options, stats_path), "FILE",
+     "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
+    {"summary", 0, OPTION_FLAG, offsetof(struct echo_options, summary), NULL,
      "Say at the end of each call how it was carried", NULL, 0, 0},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
@@ -29,7 +32,8 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .accept = true,
         .echo = true,
         .once = o->once,
-        .statistics = o->statistics,
+        .summary = o->summary,
+        .stats_path = o->stats_path,
         .run_max_s = o->max_seconds,
     };
     return call_listen(cli, &desk_options, false);

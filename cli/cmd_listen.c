@@ -7,7 +7,8 @@
 struct listen_options {
     struct call_sound sound;
     unsigned suite;
-    bool accept, once, statistics, plain, hangup_after_mic;
+    bool accept, once, summary, plain, hangup_after_mic;
+    const char *stats_path;
     uint32_t max_seconds, accept_after;
 };
 
@@ -32,7 +33,9 @@ static const struct option_spec options[] = {
      "Hang up and stop when the microphone file is over", NULL, 0, 0},
     {"suite", 0, OPTION_CHOICE, offsetof(struct listen_options, suite), "SUITE",
      "hybrid takes both key agreements, cnsa2 only MLKEM1024", "hybrid|cnsa2", 0, 0},
-    {"stats", 0, OPTION_FLAG, offsetof(struct listen_options, statistics), NULL,
+    {"stats", 0, OPTION_FILE, offsetof(struct listen_options, stats_path), "FILE",
+     "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
+    {"summary", 0, OPTION_FLAG, offsetof(struct listen_options, summary), NULL,
      "Say at the end of each call how it was carried", NULL, 0, 0},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
@@ -47,7 +50,8 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .accept = o->accept || o->accept_after > 0,
         .accept_after_s = o->accept_after,
         .once = o->once,
-        .statistics = o->statistics,
+        .summary = o->summary,
+        .stats_path = o->stats_path,
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .run_max_s = o->max_seconds,

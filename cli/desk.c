@@ -180,7 +180,8 @@ static void on_ended(struct desk *d, struct call_note *note, const struct sotto_
     struct desk_report report;
     desk_report_make(&report, d, &info);
     desk_report_log(d, &report);
-    if (d->opt.statistics && !d->view.screen && !d->cli->out.json) {
+    desk_stats_call(d, &info);
+    if (d->opt.summary && !d->view.screen && !d->cli->out.json) {
         desk_report_text(d, &report);
     }
     note->logged = true;
@@ -211,6 +212,7 @@ static void on_call_state(struct desk *d, const struct sotto_event *ev)
     if (ev->state == SOTTO_CALL_ACTIVE && d->notes.of[place].active_ns == 0) {
         getrusage(RUSAGE_SELF, &c->usage);
         runner_lateness(d->runner, &c->late);
+        desk_stats_begin(d, ev->call);
     }
     call_notes_event(&d->notes, device(d), ev, clock_now());
     if (ev->state == SOTTO_CALL_ENDED) {
@@ -385,6 +387,7 @@ static void on_second(uv_timer_t *timer)
     struct desk *d = timer->data;
     accept_rung(d);
     look_at_quality(d);
+    desk_stats_second(d);
     check_call_limit(d);
     // Another process may have made or revoked a number.
     if (store_changed(d->store)) {
@@ -471,6 +474,7 @@ void desk_free(struct desk *d)
         uv_close((uv_handle_t *)&d->limit, NULL);
     }
     runner_free(d->runner);
+    desk_stats_close(d);
     publisher_free(d->publisher);
     store_log_free(d->recent, d->recent_count);
     free(d);
@@ -531,6 +535,7 @@ enum cli_exit desk_exit(const struct desk *d)
 
 enum cli_exit desk_run(struct desk *d)
 {
+    desk_stats_open(d);
     runner_run(d->runner);
     return desk_exit(d);
 }

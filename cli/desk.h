@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "publisher.h"
 #include "runner.h"
+#include "stats_file.h"
 #include "store.h"
 
 #include <sys/resource.h>
@@ -27,7 +28,8 @@ struct desk_options {
     uint32_t accept_after_s; // but not before it has rung so long
     bool once;               // stop when the first call is over (ring), or all are (no ring)
     bool echo;
-    bool statistics; // tell them at the end of each call
+    bool summary;           // say at the end of each call how it was carried
+    const char *stats_path; // a file of statistics; NULL: none
     bool hangup_after_mic;
     bool mic_loop;
     uint32_t call_max_s; // hang up this long after the answer; 0 never
@@ -59,6 +61,15 @@ struct desk_call {
     struct rusage usage;         // of the process, when the conversation began
     struct runner_lateness late; // of the runner, then
     bool asking;                 // do the words match?
+    struct call_meter meter;     // of the file of statistics
+};
+
+// The file of statistics, and what the links carried.
+struct desk_stats {
+    struct stats_file *file; // NULL: none
+    sotto_ns looked_ns;
+    uint64_t out_bytes, in_bytes; // until then
+    uint64_t out_bps, in_bps;     // in the second before
 };
 
 struct desk_notice {
@@ -78,7 +89,8 @@ struct desk {
     enum net_transport transport;
     struct call_notes notes;
     struct desk_call calls[SOTTO_CALLS_MAX]; // at the places of the notes
-    unsigned finished;                       // calls that are over
+    struct desk_stats stats;
+    unsigned finished; // calls that are over
     enum sotto_end last_end;
     bool last_answered;
     uv_timer_t second, tail, limit;
@@ -146,6 +158,13 @@ void desk_who(const struct desk *d, const struct sotto_fingerprint *fp, char out
 // Whether words were ever compared with whoever is at the other end: known of the identity, before
 // this call's own words.
 bool desk_verified(const struct desk *d, const struct sotto_call_info *info);
+
+// ---- desk_stats.c: a line for each second. What goes wrong is said once, and the call goes on.
+void desk_stats_open(struct desk *d);
+void desk_stats_close(struct desk *d);
+void desk_stats_begin(struct desk *d, uint32_t call); // the conversation begins
+void desk_stats_second(struct desk *d);
+void desk_stats_call(struct desk *d, const struct sotto_call_info *info); // a line, also the last
 
 // ---- desk_report.c: the end of a call
 struct desk_report {

@@ -145,9 +145,16 @@ static int set_value(const struct option_spec *s, void *values, const char *text
     case OPTION_FLAG:
         *(bool *)to = true;
         return SOTTO_OK;
-    case OPTION_TEXT:
     case OPTION_FILE:
     case OPTION_DIR:
+        if (text[0] == '-' && text[1] == '-') { // forgotten, and the next option taken for it
+            snprintf(error, OPTIONS_ERROR_BYTES, "--%s needs a value: --%s %s (or ./%.60s)",
+                     s->name, s->name, s->value, text);
+            return SOTTO_EINVAL;
+        }
+        *(const char **)to = text;
+        return SOTTO_OK;
+    case OPTION_TEXT:
         *(const char **)to = text;
         return SOTTO_OK;
     case OPTION_COUNT:

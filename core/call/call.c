@@ -655,6 +655,42 @@ int sotto_device_rekey(struct sotto_device *d, uint32_t id, struct sotto_now now
 
 // ---- what the user sees ------------------------------------------------------------------------
 
+static struct sotto_call_loss loss_of(struct loss_view v)
+{
+    return (struct sotto_call_loss){
+        .lost_permille = (v.loss * 1000u + 127) / 255,
+        .burst_us = (uint32_t)(v.burst * (SOTTO_TICK_NS / 1000) / LOSS_METER_BURST_UNITS),
+    };
+}
+
+static uint32_t mouth_to_ear_us(const struct sotto_call_stats *s)
+{
+    uint64_t us = s->rtt_ns / 2000 + SOTTO_CALL_CODING_US + s->playout.lag_us;
+    bool known = s->rtt_ns > 0 && s->playout.played > 0;
+    return !known ? 0 : us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+static void call_stats(const struct sotto_device *d, const struct call *c,
+                       struct sotto_call_stats *out)
+{
+    out->cells_sent = c->cells_sent;
+    out->cells_received = c->cells_received;
+    out->cells_lost = call_cells_lost(c);
+    out->cells_dropped = c->cells_dropped;
+    out->rtt_ns = c->rtt_ns;
+    out->epoch = c->epoch;
+    out->tick_ms = SOTTO_TICK_MS;
+    out->neural = call_neural(d, c);
+    out->seen = loss_of(loss_meter_view(&c->meter));
+    out->reported = loss_of(c->reported);
+    if (c->playout)
+        sotto_playout_stats(c->playout, &out->playout);
+    else
+        out->playout = c->playout_last;
+    out->mouth_to_ear_us = mouth_to_ear_us(out);
+    out->session = c->session_info;
+}
+
 int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sotto_call_info *out)
 {
     const struct call *c = NULL;
@@ -687,18 +723,7 @@ int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sot
     out->accepted_ns = c->accepted_ns;
     out->first_voice_ns = c->first_voice_ns;
     out->ended_ns = c->ended_ns;
-    out->stats.cells_sent = c->cells_sent;
-    out->stats.cells_received = c->cells_received;
-    out->stats.cells_lost = call_cells_lost(c);
-    out->stats.cells_dropped = c->cells_dropped;
-    out->stats.rtt_ns = c->rtt_ns;
-    out->stats.epoch = c->epoch;
-    if (c->playout)
-        sotto_playout_stats(c->playout, &out->stats.playout);
-    else
-        out->stats.playout = c->playout_last;
-    out->stats.neural = call_neural(d, c);
-    out->stats.session = c->session_info;
+    call_stats(d, c, &out->stats);
     return SOTTO_OK;
 }
 

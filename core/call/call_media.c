@@ -318,7 +318,8 @@ size_t sotto_device_write_datagram(struct sotto_device *d, unsigned *link, uint8
 
 static void take_report(struct sotto_device *d, struct call *c, const struct cell_report *r)
 {
-    voice_fill_report(&c->fill, (struct loss_view){r->loss, r->burst, r->history});
+    c->reported = (struct loss_view){r->loss, r->burst, r->history};
+    voice_fill_report(&c->fill, c->reported);
     uint64_t next = cell_sealer_next_ctr(c->sealer);
     if (r->highest_ctr >= next || next - r->highest_ctr > CALL_SENT_TIMES)
         return; // a lie, or too old to tell

@@ -172,6 +172,7 @@ struct call {
     bool peer_seen;
     uint64_t cells_sent, cells_received, cells_dropped;
     sotto_ns rtt_ns;
+    struct loss_view reported; // the peer's last word about our cells
 
     sotto_ns deadline; // of the present state
     sotto_ns started_ns, ringing_ns, accepted_ns, first_voice_ns, ended_ns;

@@ -289,11 +289,27 @@ enum sotto_neural {
     SOTTO_NEURAL_SPARED,   // switched off: this device is too slow. The user is told.
 };
 
+// How cells have lately been lost, as their receiver counts it (core/media/loss_meter.h).
+struct sotto_call_loss {
+    uint32_t lost_permille;
+    uint32_t burst_us; // mean time without a cell when some are lost; 0: none was
+};
+
+// What lies between mouth and ear beside the network and the lag of playing: a frame is taken
+// whole, Opus looks ahead, and a cell is made a little before its tick. Sound devices add theirs.
+#define SOTTO_CALL_CODING_US 32500
+
 struct sotto_call_stats {
     uint64_t cells_sent, cells_received, cells_lost; // lost: gaps in the peer's counters
     uint64_t cells_dropped;                          // did not authenticate, replays
     uint64_t rtt_ns;                                 // 0 unknown
     uint32_t epoch;                                  // re-keys so far
+    uint32_t tick_ms;                                // between two cells
+    struct sotto_call_loss seen;                     // of what comes
+    struct sotto_call_loss reported; // of what we send, by the other side's last word: it may lie
+    // Estimate, from their mouth to our ear: half the round trip, SOTTO_CALL_CODING_US and the lag
+    // of what is played. 0 while one of them is unknown.
+    uint32_t mouth_to_ear_us;
     struct sotto_playout_stats playout;
     enum sotto_neural neural;
     struct sotto_session_info session;
