@@ -39,14 +39,14 @@ class Proxy:
         self.process.wait(5)
 
 
-def one_call(caller, callee, directory):
-    """One call with speech both ways: the figures of it, in milliseconds."""
+def one_call(caller, callee, directory, stats):
+    """One call with speech both ways: the figures of it, in milliseconds; how it went into stats."""
     spoken, heard = stage.speech("0880"), directory / "heard.wav"
     listener = callee.start("listen", "--accept-after", "1", "--once", "--mic", stage.speech("0930"),
                             "--speaker", heard, log=directory / "callee.log")
     listener.wait_for("ready", is_event("line", state="ready"))
     program = caller.start("call", "callee", "--mic", spoken, "--speaker", "none",
-                           "--hangup-after-mic", log=directory / "caller.log")
+                           "--hangup-after-mic", "--stats", stats, log=directory / "caller.log")
     ringing = listener.wait_for("ringing", is_event("incoming"))
     ended = program.wait_for("the end", is_event("call", state="ended"), 40)
     there = listener.wait_for("the end", is_event("call", state="ended"), 40)
@@ -69,6 +69,8 @@ def one_call(caller, callee, directory):
 
 def measure(rtt_ms, calls):
     """Medians over some calls with that round trip between the two people."""
+    curves = stage.BUILD / "curves"  # bench/voice/plot.py draws what is there
+    curves.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sotto-bench-") as name:
         directory = Path(name)
         port, public = stage.free_port(), stage.free_port()
@@ -81,7 +83,8 @@ def measure(rtt_ms, calls):
             callee.init(relay, public)
             link = callee.number_for("caller")["link"]
             caller.sotto("contact", "add", link, "--name", "callee")
-            got = [one_call(caller, callee, directory) for _ in range(calls)]
+            got = [one_call(caller, callee, directory, curves / f"call-{rtt_ms:g}ms.stats.csv")
+                   for _ in range(calls)]
         finally:
             proxy.stop()
             relay.stop()
