@@ -32,8 +32,8 @@ BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certifi
     pocketsphinx-testdata
     libcmocka-dev libcubeb-dev libcurl4-gnutls-dev libinih-dev libjansson-dev libncurses-dev libqrencode-dev
     libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwslay-dev'
-TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck iproute2 llvm openssl
-    valgrind'
+TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck dbus-daemon iproute2 libglib2.0-bin llvm openssl
+    python3-dbusmock valgrind'
 WEB_PACKAGES='clang lld llvm wasi-libc'
 
 repo=$(cd "$(dirname "$0")/.." && pwd)

@@ -58,23 +58,39 @@ export class Browsers {
   async browser(wav) {
     const name = wav ?? 'none';
     if (!this.running.has(name)) {
-      const microphone = wav
-        ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}`]
-        : [];
-      this.running.set(name, await chromium.launch({
-        executablePath: path,
-        headless: true,
-        args: [...ARGS, `--ignore-certificate-errors-spki-list=${this.keyHash}`, ...microphone],
-      }));
+      this.running.set(name, await chromium.launch(this.#program(wav)));
     }
     return this.running.get(name);
+  }
+
+  #program(wav) {
+    const microphone = wav
+      ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}`]
+      : [];
+    return {
+      executablePath: path,
+      headless: true,
+      args: [...ARGS, `--ignore-certificate-errors-spki-list=${this.keyHash}`, ...microphone],
+    };
   }
 
   // A device. permission: whether the person allows the microphone; networkMayFail: what the
   // browser says of a network that is away is no error then.
   async context({ wav, permission = true, networkMayFail = this.networkMayFail, ...options }) {
     const browser = await this.browser(wav);
-    const context = await browser.newContext({ locale: 'en-GB', ...options });
+    return this.#prepare(await browser.newContext({ locale: 'en-GB', ...options }), permission, networkMayFail);
+  }
+
+  // A browser with a profile of its own in that directory, as people have, and on a desktop (desktop.mjs):
+  // what a click on a notification opens, only such a one opens.
+  async profile({ wav, directory, environment, networkMayFail = this.networkMayFail }) {
+    const context = await chromium.launchPersistentContext(directory, {
+      ...this.#program(wav), locale: 'en-GB', env: { ...process.env, ...environment },
+    });
+    return this.#prepare(context, true, networkMayFail);
+  }
+
+  async #prepare(context, permission, networkMayFail) {
     context.setDefaultTimeout(TIMEOUT_MS);
     context.watch = new Watch();
     context.watch.networkMayFail = networkMayFail;

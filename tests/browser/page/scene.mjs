@@ -26,10 +26,10 @@ export class Scene {
     await this.stage?.close();
   }
 
-  // SOTTO_ONLY is a pattern of names to run alone.
-  scenario(name, act) {
+  // SOTTO_ONLY is a pattern of names to run alone. lacks: what this machine has not, that it needs.
+  scenario(name, act, { lacks } = {}) {
     if (only && !only.test(name)) return;
-    test(name, { timeout: TIMEOUT_MS }, async (t) => {
+    test(name, { timeout: TIMEOUT_MS, skip: lacks ?? false }, async (t) => {
       try {
         await act(t);
       } catch (error) {

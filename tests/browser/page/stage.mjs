@@ -80,11 +80,11 @@ export async function likeness(spoken, heard) {
 
 // A running program that writes one JSON object a line.
 export class Program {
-  constructor(name, path, args, { log, stdin = 'ignore' } = {}) {
+  constructor(name, path, args, { log, stdin = 'ignore', environment = {} } = {}) {
     this.name = name;
     this.seen = [];
     this.waiting = [];
-    this.process = spawn(path, args, { stdio: [stdin, 'pipe', 'pipe'] });
+    this.process = spawn(path, args, { stdio: [stdin, 'pipe', 'pipe'], env: { ...process.env, ...environment } });
     if (log) this.process.stderr.pipe(createWriteStream(log, { flags: 'a' }));
     else this.process.stderr.resume();
     this.ended = new Promise((done) => this.process.once('exit', (code) => {
@@ -167,7 +167,7 @@ export class Stage {
     Object.assign(this, { running: [], people: 0, log: join(this.directory, 'relay.log') });
   }
 
-  // config: more lines for the section [relay].
+  // config: more lines for the section [relay], and sections after it.
   async open(config = '') {
     this.port = await freePort(BEHIND);
     this.plainPort = await freePort(BEHIND);
@@ -208,6 +208,11 @@ export class Stage {
   async invite() {
     const { stdout } = await run(SOTTOD, ['invite', '--config', this.configuration, '--json']);
     return JSON.parse(stdout)[0].link;
+  }
+
+  async stats() {
+    const { stdout } = await run(SOTTOD, ['stats', '--config', this.configuration, '--json']);
+    return JSON.parse(stdout);
   }
 
   // For Chromium: base64 of the SHA-256 of the self-made certificate's key.

@@ -95,24 +95,24 @@ export class Telephone {
     await this.page.goto(own.startsWith('http') ? own : this.at + (own || '/'));
   }
 
-  async begin(contacts = [], { passphrase } = {}) {
+  async begin(contacts = [], protection = {}) {
     const setup = contacts.map(([label, link]) => `&contact=${encodeURIComponent(label)}~${encodeURIComponent(link)}`);
     await this.open(`${await this.scene.stage.invite()}&name=${encodeURIComponent(this.name)}${setup.join('')}`);
-    await this.setUp(passphrase);
+    await this.setUp(protection);
   }
 
   // From the first screen of an invitation to a line that can be called.
-  async setUp(passphrase) {
+  async setUp(protection) {
     await this.seesHeading('firstrun.title');
     await this.press('continue');
-    await this.protect(passphrase);
+    await this.protect(protection);
     await this.press('firstrun.finish');
     await this.button('kit.later').click({ timeout: SLOW });
     await this.ready();
   }
 
-  async protect(passphrase) {
-    const choice = passphrase ? 'protect.passphrase' : 'protect.none';
+  async protect({ passphrase, passkey } = {}) {
+    const choice = passphrase ? 'protect.passphrase' : passkey ? 'protect.passkey' : 'protect.none';
     await this.choose(choice);
     if (!passphrase) return;
     await this.field('passphrase.new').fill(passphrase);

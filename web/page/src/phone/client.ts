@@ -4,7 +4,7 @@ import { Audio, type Device } from './audio.ts'
 import { read_lock } from './keys.ts'
 import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
 import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
-import { push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
+import { forget_wake_up, push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
 import { Tabs, type Said, type ToSay } from './tabs.ts'
 import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Line, type Phone, type PhoneEvent, type Profile } from './types.ts'
 import { worker_url } from './urls.ts'
@@ -370,6 +370,7 @@ export class Client implements Phone {
   // ---- the page ----------------------------------------------------------------------------------
 
   private watch_page(): void {
+    this.forget_wake_up()
     const network = () => this.send({ kind: 'network' })
     addEventListener('online', network)
     addEventListener('offline', network)
@@ -384,8 +385,13 @@ export class Client implements Phone {
     addEventListener('visibilitychange', () => {
       if (document.visibilityState !== 'visible') return
       network() // a phone that slept
+      this.forget_wake_up()
       this.stay_awake([...this.calls.values()].some(call => call.state === 'active'))
     })
+  }
+
+  private forget_wake_up(): void {
+    if (document.visibilityState === 'visible') void forget_wake_up().catch(() => {})
   }
 
   // The worker ends with the page, so the page waits until the other side was told.

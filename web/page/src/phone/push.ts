@@ -2,6 +2,7 @@
 // Being woken while the page is closed: the service worker, and this browser's push subscription. What
 // a push carries is nothing but that somebody calls.
 import { fetch_relay } from './relay.ts'
+import { WAKE_UP_TAG } from './tag.ts'
 import { PhoneError } from './types.ts'
 import { service_worker_url } from './urls.ts'
 
@@ -58,6 +59,13 @@ export async function push_on(): Promise<Subscription> {
 export async function push_off(): Promise<{ off: true }> {
   await (await present().catch(() => null))?.unsubscribe()
   return { off: true }
+}
+
+/** The page is in front of the user: that somebody called a while ago is no news any more. */
+export async function forget_wake_up(): Promise<void> {
+  if (!supported()) return
+  const registration = await navigator.serviceWorker.getRegistration()
+  for (const notification of await registration?.getNotifications({ tag: WAKE_UP_TAG }) ?? []) notification.close()
 }
 
 export async function push_renew(): Promise<Subscription | null> {

@@ -2,6 +2,8 @@
 // The service worker: keeps the page's own files so that it opens without a network, and shows that
 // somebody is calling when the page is closed. It sees no keys and no calls.
 
+import { WAKE_UP_TAG } from './tag.ts'
+
 // The types of a worker and of a service worker exclude each other; this names what is used.
 declare const self: ServiceWorkerGlobalScope
 
@@ -10,7 +12,6 @@ const CACHE = CACHE_PREFIX + __PRECACHE__.id
 const SHELL = '/'
 const RELAY = '/relay.json'
 const NAVIGATION_MS = 4000 // then the page that is here is shown
-const RING_TAG = 'sotto-call'
 
 const kept = new Map(__PRECACHE__.files.map(file => [file.url, file]))
 
@@ -94,7 +95,7 @@ async function ring(): Promise<void> {
   if (windows.some(window => window.visibilityState === 'visible')) return
   const language = Object.keys(CALLING).find(code => self.navigator.language.toLowerCase().startsWith(code)) ?? 'en'
   await self.registration.showNotification('sotto', {
-    body: CALLING[language]!, tag: RING_TAG, requireInteraction: true, lang: language,
+    body: CALLING[language]!, tag: WAKE_UP_TAG, requireInteraction: true, lang: language,
     dir: language === 'ar' ? 'rtl' : 'ltr', ...{ renotify: true, vibrate: [600, 250, 600, 250, 600] },
   })
 }
