@@ -82,7 +82,9 @@ async function printKit(ada) {
   await ada.go('settings');
   await ada.row('kit.title');
   await ada.press('kit.make');
-  const words = await ada.page.locator('.kit-words li').allTextContents();
+  const list = ada.page.locator('.kit-words li');
+  await list.nth(23).waitFor();
+  const words = await list.allTextContents();
   assert.equal(words.length, 24);
   const link = (await ada.page.locator('.kit-link').textContent()).trim();
   await ada.press('kit.done');
