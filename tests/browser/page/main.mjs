@@ -21,6 +21,7 @@ const groups = await Promise.all([
   import('./numbers.test.mjs').then((m) => m.numberTests),
   import('./exchange.test.mjs').then((m) => m.exchangeTests),
   import('./tabs.test.mjs').then((m) => m.tabTests),
+  import('./owner.test.mjs').then((m) => m.ownerTests),
   import('./push.test.mjs').then((m) => m.pushTests),
   import('./passkey.test.mjs').then((m) => m.passkeyTests),
   import('./trouble.test.mjs').then((m) => m.troubleTests),

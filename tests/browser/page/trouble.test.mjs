@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be wrong with a microphone, a link, a browser or a relay: each a sentence with the next step.
-import { sleep, Stage } from './stage.mjs';
+import assert from 'node:assert';
+
+import { sleep, speech, Stage } from './stage.mjs';
 import { Telephone } from './telephone.mjs';
+import { t } from './text.mjs';
 
 const ADA = { voice: '0870' }, BOB = { voice: '0920' };
+
+// The caller's page of Ada's number for Bob is open.
+async function answered(ada, bob) {
+  await bob.press('call');
+  await ada.rings('Bob');
+  await ada.answer();
+  await bob.talks();
+  await bob.hangUp();
+  await ada.over();
+}
 
 export function troubleTests(scene) {
   scene.scenario('the microphone is refused, then allowed', async () => {
@@ -136,6 +149,37 @@ export function troubleTests(scene) {
     } finally {
       await away.close();
     }
+  });
+
+  // A browser with a profile, as an ordinary window has, is closed as a whole and opened again.
+  scene.scenario('a private window warns before it binds a number; an ordinary one keeps it', async () => {
+    const ada = await Telephone.withLine(scene, 'Ada', ADA);
+    const link = await ada.newNumber('Bob');
+    const eve = await Telephone.open(scene, 'Bob (private)', BOB);
+    await eve.open(link);
+    await eve.sees('forgets.short');
+    await eve.press('call');
+    await eve.page.getByRole('alertdialog').getByText(t('forgets.text')).waitFor();
+    await eve.page.getByRole('alertdialog').getByRole('button', { name: t('cancel') }).click();
+    await eve.button('call').waitFor();
+    await ada.openNumber('Bob');
+    await ada.sees('number.fresh.text');
+
+    const directory = scene.stage.path('ordinary');
+    const ordinary = async () => {
+      const context = await scene.browsers.profile({ wav: speech(BOB.voice), directory });
+      return Object.assign(new Telephone(scene, 'Bob', context, await context.newPage()), { at: scene.stage.origin });
+    };
+    const bob = await ordinary();
+    await bob.open(link);
+    await bob.button('call').waitFor();
+    assert.equal(await bob.page.getByText(t('forgets.short', {}, true)).count(), 0);
+    await answered(ada, bob);
+    await bob.context.close();
+    const later = await ordinary();
+    await later.open(link);
+    await later.sees('caller.known');
+    await answered(ada, later);
   });
 
   scene.scenario('a passphrase, right and wrong', async () => {
