@@ -39,6 +39,7 @@ void number_link(const struct store *s, const struct sotto_number *n, struct sot
         .relay = profile->home,
         .secret = n->secret,
         .expires_unix_s = n->expires_unix_s,
+        .calls = n->calls_max != SOTTO_CALLS_UNLIMITED ? n->calls_max : 0,
     };
     memcpy(out->token, n->token, sizeof out->token);
     sotto_identity_fingerprint(store_identity(s), &out->callee);

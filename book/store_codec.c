@@ -261,6 +261,7 @@ int codec_contact_encode(const struct sotto_contact *c, uint8_t out[CODEC_CONTAC
     write_bool(&w, c->has_link);
     if (c->has_link) {
         write_link(&w, &c->link);
+        wire_write_u32(&w, c->link.calls); // padding once: 0 in boxes of then
     }
     return finish(&w);
 }
@@ -278,6 +279,7 @@ int codec_contact_decode(struct sotto_contact *out, const uint8_t *data, size_t 
     c.has_link = read_bool(&r);
     if (c.has_link) {
         read_link(&r, &c.link);
+        c.link.calls = wire_read_u32(&r);
     }
     int error = done(&r);
     if (error == SOTTO_OK) {

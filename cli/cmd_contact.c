@@ -13,18 +13,39 @@
 
 static json_t *contact_json(const struct sotto_contact *c)
 {
-    return json_pack("{s:s,s:o,s:b,s:o,s:o,s:b,s:o,s:o}", "label", c->label, "fingerprint",
+    return json_pack("{s:s,s:o,s:b,s:o,s:o,s:b,s:o,s:o,s:o}", "label", c->label, "fingerprint",
                      output_json_fingerprint(&c->fingerprint), "verified", c->verified ? 1 : 0,
                      "verified_unix_s", output_json_time(c->verified_unix_s), "created_unix_s",
                      output_json_time(c->created_unix_s), "has_number", c->has_link ? 1 : 0,
                      "relay", c->has_link ? output_json_relay(&c->link.relay) : json_null(),
                      "expires_unix_s",
-                     c->has_link ? output_json_time(c->link.expires_unix_s) : json_null());
+                     c->has_link ? output_json_time(c->link.expires_unix_s) : json_null(),
+                     "calls_max",
+                     c->has_link && c->link.calls != 0 ? json_integer((json_int_t)c->link.calls)
+                                                       : json_null());
 }
 
 static bool link_expired(const struct sotto_contact *c, int64_t now)
 {
     return c->has_link && c->link.expires_unix_s != 0 && c->link.expires_unix_s <= now;
+}
+
+static void say_terms(const struct output *o, const struct sotto_contact *c, int64_t now)
+{
+    char when[OUTPUT_TIME_BYTES], calls[OUTPUT_TIME_BYTES];
+    if (link_expired(c, now)) {
+        output_styled(o, STYLE_WARN, "expired %s\n", output_time(c->link.expires_unix_s, when));
+        return;
+    }
+    if (c->link.expires_unix_s != 0) {
+        output_say(o, "until %s", output_time(c->link.expires_unix_s, when));
+    } else {
+        output_say(o, "without an end");
+    }
+    if (c->link.calls != 0) {
+        output_say(o, ", handed out for %s", output_calls(c->link.calls, calls));
+    }
+    output_say(o, "\n");
 }
 
 static void say_contact(const struct cli *cli, const struct sotto_contact *c, int64_t now)
@@ -45,13 +66,7 @@ static void say_contact(const struct cli *cli, const struct sotto_contact *c, in
         return;
     }
     output_say(o, "  Number       at %s, ", output_host(&c->link.relay, host));
-    if (link_expired(c, now)) {
-        output_styled(o, STYLE_WARN, "expired %s\n", output_time(c->link.expires_unix_s, when));
-    } else if (c->link.expires_unix_s != 0) {
-        output_say(o, "until %s\n", output_time(c->link.expires_unix_s, when));
-    } else {
-        output_say(o, "without an end\n");
-    }
+    say_terms(o, c, now);
     if (c->link.name[0] != 0 && strcmp(c->link.name, c->label) != 0) {
         output_say(o, "  Calls itself %s\n", c->link.name);
     }

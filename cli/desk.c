@@ -495,7 +495,11 @@ int desk_dial(struct desk *d, const struct sotto_number_link *link, const char *
 {
     int err = sotto_device_dial(device(d), link, label, clock_now(), &d->dialled);
     if (err == 0) {
-        desk_progress(d, MARK_INFO, "Calling \"%s\"", label);
+        char calls[OUTPUT_TIME_BYTES];
+        bool counted = link->calls != 0;
+        desk_progress(d, MARK_INFO, "Calling \"%s\"%s%s", label,
+                      counted ? ", whose number was handed out for " : "",
+                      counted ? output_calls(link->calls, calls) : "");
         runner_wake(d->runner);
     }
     return err;

@@ -3,6 +3,7 @@
 
 #include "options.h"
 
+#include <inttypes.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -328,6 +329,16 @@ const char *output_span(int64_t seconds, char out[OUTPUT_TIME_BYTES])
     }
     long long n = (long long)(seconds / units[i].seconds);
     snprintf(out, OUTPUT_TIME_BYTES, "%lld %s", n, n == 1 ? units[i].one : units[i].many);
+    return out;
+}
+
+const char *output_calls(uint32_t calls, char out[OUTPUT_TIME_BYTES])
+{
+    if (calls == 1) {
+        snprintf(out, OUTPUT_TIME_BYTES, "one call");
+    } else {
+        snprintf(out, OUTPUT_TIME_BYTES, "%" PRIu32 " calls", calls);
+    }
     return out;
 }
 

@@ -96,6 +96,8 @@ const char *output_time(int64_t unix_s, char out[OUTPUT_TIME_BYTES]);
 const char *output_duration(uint64_t seconds, char out[OUTPUT_TIME_BYTES]);
 // In words, one unit: "30 days", "1 hour", "45 seconds".
 const char *output_span(int64_t seconds, char out[OUTPUT_TIME_BYTES]);
+// "one call", "3 calls".
+const char *output_calls(uint32_t calls, char out[OUTPUT_TIME_BYTES]);
 json_t *output_json_time(int64_t unix_s);                            // integer, or null for 0
 json_t *output_json_fingerprint(const struct sotto_fingerprint *fp); // text, groups of four
 // "host:port", the host in brackets if it has a colon.

@@ -35,7 +35,8 @@ static void number(const char *text)
     assert(memcmp(l.token, again.token, sizeof l.token) == 0);
     assert(memcmp(&l.secret, &again.secret, sizeof l.secret) == 0);
     assert(sotto_fingerprint_equal(&l.callee, &again.callee));
-    assert(l.expires_unix_s == again.expires_unix_s && strcmp(l.name, again.name) == 0);
+    assert(l.expires_unix_s == again.expires_unix_s && l.calls == again.calls);
+    assert(strcmp(l.name, again.name) == 0);
 }
 
 static void invite(const char *text)

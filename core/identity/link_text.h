@@ -5,7 +5,7 @@
 
 #include <sotto/identity.h>
 
-// Beyond what this version writes (187), so that a longer link of a newer one is known as such.
+// Beyond what this version writes (191), so that a longer link of a newer one is known as such.
 #define LINK_PAYLOAD_MAX_BYTES 512
 
 // First byte of every payload.

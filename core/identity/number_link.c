@@ -8,6 +8,7 @@
 
 #define FLAG_PINNED  1U
 #define FLAG_EXPIRES 2U
+#define FLAG_CALLS   4U
 
 // ---- writing ----------------------------------------------------------------------------------
 
@@ -29,18 +30,22 @@ static bool link_name_valid(const char *name)
 
 int sotto_number_link_format(const struct sotto_number_link *l, char *out, size_t cap)
 {
-    if (l->expires_unix_s < 0 || !link_name_valid(l->name)) {
+    if (l->expires_unix_s < 0 || l->calls == SOTTO_CALLS_UNLIMITED || !link_name_valid(l->name)) {
         return SOTTO_EINVAL;
     }
     uint8_t payload[LINK_PAYLOAD_MAX_BYTES];
     struct wire_writer w = wire_writer(payload, sizeof payload);
-    bool expires = l->expires_unix_s != 0;
-    write_head(&w, LINK_KIND_NUMBER, expires ? FLAG_EXPIRES : 0, &l->relay);
+    bool expires = l->expires_unix_s != 0, counted = l->calls != 0;
+    write_head(&w, LINK_KIND_NUMBER, (expires ? FLAG_EXPIRES : 0) | (counted ? FLAG_CALLS : 0),
+               &l->relay);
     wire_write_bytes(&w, l->token, sizeof l->token);
     wire_write_bytes(&w, l->secret.bytes, sizeof l->secret.bytes);
     wire_write_bytes(&w, l->callee.bytes, sizeof l->callee.bytes);
     if (expires) {
         wire_write_u64(&w, (uint64_t)l->expires_unix_s);
+    }
+    if (counted) {
+        wire_write_u32(&w, l->calls);
     }
     wire_write_vec8(&w, l->name, strlen(l->name));
     int rc = link_text_format(&l->relay, payload, w.len, out, cap);
@@ -90,6 +95,16 @@ static void read_expiry(struct wire_reader *r, int64_t *out)
     *out = (int64_t)v;
 }
 
+static void read_calls(struct wire_reader *r, uint32_t *out)
+{
+    uint32_t v = wire_read_u32(r);
+    if (v == 0 || v == SOTTO_CALLS_UNLIMITED) {
+        r->failed = true;
+        return;
+    }
+    *out = v;
+}
+
 static void read_name(struct wire_reader *r, char out[SOTTO_NAME_MAX_BYTES + 1])
 {
     size_t len;
@@ -108,7 +123,8 @@ static int number_parse(struct sotto_number_link *out, const struct link_text *e
     struct sotto_number_link l = {.relay = e->relay};
     struct wire_reader r = wire_reader(e->payload, e->len);
     unsigned flags;
-    int rc = read_head(&r, LINK_KIND_NUMBER, FLAG_PINNED | FLAG_EXPIRES, &flags, &l.relay);
+    int rc =
+        read_head(&r, LINK_KIND_NUMBER, FLAG_PINNED | FLAG_EXPIRES | FLAG_CALLS, &flags, &l.relay);
     if (rc < 0) {
         return rc;
     }
@@ -117,6 +133,9 @@ static int number_parse(struct sotto_number_link *out, const struct link_text *e
     wire_read_bytes(&r, l.callee.bytes, sizeof l.callee.bytes);
     if ((flags & FLAG_EXPIRES) != 0) {
         read_expiry(&r, &l.expires_unix_s);
+    }
+    if ((flags & FLAG_CALLS) != 0) {
+        read_calls(&r, &l.calls);
     }
     read_name(&r, l.name);
     rc = SOTTO_ELINK_MALFORMED;

@@ -78,6 +78,7 @@ void sotto_line_id_from_public(const uint8_t *spki, size_t len, uint8_t out[SOTT
 #define SOTTO_PIN_BYTES        32 // SHA-256 of the relay certificate's SPKI DER
 #define SOTTO_INVITE_BYTES     16
 #define SOTTO_LINK_MAX_BYTES   768 // textual link with NUL
+#define SOTTO_CALLS_UNLIMITED  UINT32_MAX
 
 // Where a relay is and how to know it.
 struct sotto_relay_address {
@@ -94,15 +95,18 @@ int sotto_relay_origin(const struct sotto_relay_address *a, char out[SOTTO_ORIGI
 
 // What is in a number's link: all that a caller needs. Secret as a whole.
 //   https://HOST[:PORT]/#<base64url of the payload>      (port left out when 443)
-// payload: u8 kind (1) || u8 flags (1: pinned, 2: has expiry) || [pin] || token || secret ||
-//   callee fingerprint || [u64 expires_unix_s] || vec8 name || first 4 bytes of SHA-256 over
-//   host, port (u16) and all payload bytes before.
+// payload: u8 kind (1) || u8 flags (1: pinned, 2: has expiry, 4: has calls) || [pin] || token ||
+//   secret || callee fingerprint || [u64 expires_unix_s] || [u32 calls] || vec8 name || first
+//   4 bytes of SHA-256 over host, port (u16) and all payload bytes before.
+// Expiry and calls are the terms as the number was handed out, for its holder to read; the owner's
+// device and relay decide by their own.
 struct sotto_number_link {
     struct sotto_relay_address relay;
     uint8_t token[SOTTO_TOKEN_BYTES]; // names the number to the relay
     struct sotto_secret secret;       // never shown to a relay
     struct sotto_fingerprint callee;
     int64_t expires_unix_s;              // 0 never
+    uint32_t calls;                      // 0 any number; never SOTTO_CALLS_UNLIMITED
     char name[SOTTO_NAME_MAX_BYTES + 1]; // what the owner calls himself; only what the link says
 };
 
@@ -131,8 +135,6 @@ enum sotto_number_state {
     SOTTO_NUMBER_BOUND = 1,
     SOTTO_NUMBER_REVOKED = 2,
 };
-
-#define SOTTO_CALLS_UNLIMITED UINT32_MAX
 
 // A number in its owner's book. The token itself is kept so that the link can be shown again.
 struct sotto_number {

@@ -68,6 +68,18 @@ changed=$(printf '%s' "$link" | sed 's/\(.*\)\(.\)\(...........\)$/\1@\3/; s/@/A
 [ "$changed" = "$link" ] || run 10 contact add --store "$B" "$changed"
 run 0 contact rename --store "$B" 'the pres' Donald --json
 json_is label Donald
+# The terms are in the link, for whoever it is given to.
+run 0 contact show --store "$B" Donald --json
+json_is calls_max 3
+run 0 contact show --store "$B" Donald
+out_has 'handed out for 3 calls'
+run 0 number new --store "$A" Once --one-call --json
+run 0 contact add --store "$B" "$(json link)"
+out_has 'without an end, handed out for one call'
+run 0 number new --store "$A" Always --json
+run 0 contact add --store "$B" "$(json link)" --json
+json_is calls_max null
+run 0 contact add --store "$B" "$link"
 run 0 number new --store "$A" Soon --expires 1s --json
 soon=$(json link)
 sleep 2

@@ -150,10 +150,12 @@ static void a_minted_number_leads_to_us(void **state)
     assert_int_equal(n.link.expires_unix_s, NOW + 3600);
     assert_int_equal(n.number.expires_unix_s, NOW + 3600);
     assert_int_equal(n.number.calls_max, 2);
+    assert_int_equal(n.link.calls, 2);
     const struct number_terms none = {0};
     n = mint(p->store, &none);
     assert_int_equal(n.number.expires_unix_s, 0);
     assert_true(n.number.calls_max == SOTTO_CALLS_UNLIMITED);
+    assert_int_equal(n.link.calls, 0);
 }
 
 static void an_exchange_leaves_a_bound_number_and_a_verified_contact(void **state)

@@ -16,6 +16,14 @@ static const char full_text[] =
     "https://[2001:db8::1]:8443/#AQOAgYKDhIWGh4iJiouMjY6PkJGSk5SVlpeYmZqbnJ2enwABAgMEBQYHCAkKCwwNDg"
     "8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fAAAAAGtJ"
     "0gAIw4lseXPDqWXtDbxf";
+// The first with calls 3; the second with calls 1.
+static const char counted_text[] =
+    "https://relay.example/#AQQAAQIDBAUGBwgJCgsMDQ4PICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj9AQ"
+    "UJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpbXF1eXwAAAAMNQW5nZWxhIE1lcmtlbDgDWoU";
+static const char terms_text[] =
+    "https://[2001:db8::1]:8443/#AQeAgYKDhIWGh4iJiouMjY6PkJGSk5SVlpeYmZqbnJ2enwABAgMEBQYHCAkKCwwN"
+    "Dg8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-P0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fAAAA"
+    "AGtJ0gAAAAABCMOJbHlzw6ll-DyACQ";
 static const char invite_text[] = "https://relay.example/#AgAAAQIDBAUGBwgJCgsMDQ4Pi3FBBQ";
 static const char pinned_invite_text[] =
     "https://127.0.0.1:4433/#AgGAgYKDhIWGh4iJiouMjY6PkJGSk5SVlpeYmZqbnJ2enwABAgMEBQYHCAkKCwwNDg_"
@@ -60,24 +68,31 @@ static void assert_links_equal(const struct sotto_number_link *a, const struct s
     assert_memory_equal(a->secret.bytes, b->secret.bytes, SOTTO_SECRET_BYTES);
     assert_memory_equal(a->callee.bytes, b->callee.bytes, SOTTO_FINGERPRINT_BYTES);
     assert_true(a->expires_unix_s == b->expires_unix_s);
+    assert_int_equal(a->calls, b->calls);
     assert_string_equal(a->name, b->name);
+}
+
+static void assert_written(const struct sotto_number_link *l, const char *expected)
+{
+    char text[SOTTO_LINK_MAX_BYTES];
+    struct sotto_number_link got;
+    assert_int_equal(sotto_number_link_format(l, text, sizeof text), strlen(expected));
+    assert_string_equal(text, expected);
+    assert_int_equal(sotto_number_link_parse(&got, text), 0);
+    assert_links_equal(&got, l);
 }
 
 static void numbers_as_written_down(void **state)
 {
     (void)state;
-    char text[SOTTO_LINK_MAX_BYTES];
-    struct sotto_number_link l = plain_link(), got;
-    assert_int_equal(sotto_number_link_format(&l, text, sizeof text), strlen(plain_text));
-    assert_string_equal(text, plain_text);
-    assert_int_equal(sotto_number_link_parse(&got, text), 0);
-    assert_links_equal(&got, &l);
-
+    struct sotto_number_link l = plain_link();
+    assert_written(&l, plain_text);
+    l.calls = 3;
+    assert_written(&l, counted_text);
     l = full_link();
-    assert_int_equal(sotto_number_link_format(&l, text, sizeof text), strlen(full_text));
-    assert_string_equal(text, full_text);
-    assert_int_equal(sotto_number_link_parse(&got, text), 0);
-    assert_links_equal(&got, &l);
+    assert_written(&l, full_text);
+    l.calls = 1;
+    assert_written(&l, terms_text);
 }
 
 static void invites_as_written_down(void **state)
@@ -115,6 +130,7 @@ static void the_longest_link_fits(void **state)
     l.relay.host[63] = l.relay.host[127] = l.relay.host[191] = '.';
     l.relay.port = 65535;
     l.expires_unix_s = INT64_MAX;
+    l.calls = SOTTO_CALLS_UNLIMITED - 1;
     int len = sotto_number_link_format(&l, text, sizeof text);
     assert_in_range(len, 500, SOTTO_LINK_MAX_BYTES - 1);
     assert_int_equal(sotto_number_link_parse(&got, text), 0);
@@ -141,6 +157,9 @@ static void nonsense_is_not_formatted(void **state)
     char text[SOTTO_LINK_MAX_BYTES];
     struct sotto_number_link l = plain_link();
     l.expires_unix_s = -1;
+    assert_int_equal(sotto_number_link_format(&l, text, sizeof text), SOTTO_EINVAL);
+    l = plain_link();
+    l.calls = SOTTO_CALLS_UNLIMITED;
     assert_int_equal(sotto_number_link_format(&l, text, sizeof text), SOTTO_EINVAL);
     l = plain_link();
     strcpy(l.name, "a\nb");
@@ -314,8 +333,10 @@ static void newer_links_are_told(void **state)
     assert_int_equal(parse_invite_payload(payload, 82), SOTTO_ELINK_VERSION);
     assert_int_equal(parse_payload(payload, LINK_PAYLOAD_MAX_BYTES), SOTTO_ELINK_VERSION);
     payload[0] = 1;
-    payload[1] = 4;
-    assert_int_equal(parse_payload(payload, 83), SOTTO_ELINK_VERSION);
+    for (unsigned flag = 8; flag <= 128; flag *= 2) {
+        payload[1] = (uint8_t)flag;
+        assert_int_equal(parse_payload(payload, 83), SOTTO_ELINK_VERSION);
+    }
     payload[0] = 2;
     payload[1] = 2;
     assert_int_equal(parse_invite_payload(payload, 18), SOTTO_ELINK_VERSION);
@@ -349,6 +370,16 @@ static void payloads_are_exact(void **state)
     assert_int_equal(parse_payload(payload, len + 8), SOTTO_ELINK_MALFORMED);
     payload[len - 1] = 0x7f;
     assert_int_equal(parse_payload(payload, len + 8), 0);
+    // So it is with calls: neither 0 nor what stands for any number elsewhere.
+    uint8_t counted[200] = {1, 4};
+    size_t at = len - 1;
+    assert_int_equal(parse_payload(counted, len + 4), SOTTO_ELINK_MALFORMED);
+    memset(counted + at, 0xff, 4);
+    assert_int_equal(parse_payload(counted, len + 4), SOTTO_ELINK_MALFORMED);
+    counted[at + 3] = 0xfe;
+    assert_int_equal(parse_payload(counted, len + 4), 0);
+    assert_int_equal(parse_payload(counted, len + 3), SOTTO_ELINK_MALFORMED);
+    assert_int_equal(parse_payload(counted, len + 5), SOTTO_ELINK_MALFORMED);
 
     uint8_t invite[20] = {2, 0};
     assert_int_equal(parse_invite_payload(invite, 18), 0);

@@ -658,6 +658,9 @@ static void terms_of_a_number(void **state)
     assert_int_equal(rig_integer(n, "expires"), rig.now.unix_s + 3600);
     json_decref(n);
     rig_run(500);
+    json_t *told = rig_do(ben, "link", "{s:s}", "text", link);
+    assert_int_equal(rig_integer(told, "calls"), 1);
+    json_decref(told);
     struct call c = connect(ben, link, anna, "Ben");
     hang_up(ben, c.caller, anna);
     number_is(anna, id, "used_up", false);
@@ -673,6 +676,7 @@ static void terms_of_a_number(void **state)
     rig_fails(ben, "EEXPIRED", "contact_add", "{s:s,s:s}", "label", "Anna", "link", link);
     json_t *info = rig_do(ben, "link", "{s:s}", "text", link);
     assert_true(rig_true(info, "expired"));
+    assert_null(json_object_get(info, "calls"));
     json_decref(info);
 }
 

@@ -63,6 +63,7 @@ static struct sotto_contact a_contact(void)
     memset(c.link.secret.bytes, 3, sizeof c.link.secret.bytes);
     c.link.callee = c.fingerprint;
     c.link.expires_unix_s = 12;
+    c.link.calls = 13;
     memset(c.link.name, 'x', SOTTO_NAME_MAX_BYTES);
     return c;
 }

@@ -51,10 +51,11 @@ static json_t *number_info(const struct phone *p, const struct sotto_number_link
         sotto_wipe(&contact, sizeof contact);
     }
     bool expired = l->expires_unix_s != 0 && l->expires_unix_s <= p->now.unix_s;
-    return json_pack("{s:s,s:o,s:s,s:o,s:o*,s:b,s:b,s:o*}", "kind", "number", "relay",
+    return json_pack("{s:s,s:o,s:s,s:o,s:o*,s:o*,s:b,s:b,s:o*}", "kind", "number", "relay",
                      json_relay(&l->relay), "name", l->name, "callee", json_fingerprint(&l->callee),
                      "expires", l->expires_unix_s != 0 ? json_integer(l->expires_unix_s) : NULL,
-                     "expired", (int)expired, "ours", (int)(check == SOTTO_EPEER), "contact",
+                     "calls", l->calls != 0 ? json_integer(l->calls) : NULL, "expired",
+                     (int)expired, "ours", (int)(check == SOTTO_EPEER), "contact",
                      known ? json_hex(l->callee.bytes, sizeof l->callee.bytes) : NULL);
 }
 

@@ -196,13 +196,14 @@ json_t *json_number(const struct phone *p, const struct store_number *n, bool wi
 
 json_t *json_contact(const struct sotto_contact *c)
 {
-    return json_pack("{s:o,s:s,s:o,s:b,s:o*,s:I,s:b,s:o*,s:o*}", "id",
+    return json_pack("{s:o,s:s,s:o,s:b,s:o*,s:I,s:b,s:o*,s:o*,s:o*}", "id",
                      json_hex(c->fingerprint.bytes, sizeof c->fingerprint.bytes), "label", c->label,
                      "fingerprint", json_fingerprint(&c->fingerprint), "verified", (int)c->verified,
                      "verified_at", time_or_null(c->verified_unix_s), "created",
                      (json_int_t)c->created_unix_s, "has_link", (int)c->has_link, "expires",
-                     c->has_link ? time_or_null(c->link.expires_unix_s) : NULL, "relay",
-                     c->has_link ? json_relay(&c->link.relay) : NULL);
+                     c->has_link ? time_or_null(c->link.expires_unix_s) : NULL, "calls",
+                     c->has_link && c->link.calls != 0 ? json_integer(c->link.calls) : NULL,
+                     "relay", c->has_link ? json_relay(&c->link.relay) : NULL);
 }
 
 // ---- calls -------------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ export function numberTests(scene) {
 
   scene.scenario('a number for one call', async () => {
     const { bob, link } = await bound(scene, { calls: 1 });
-    await bob.callLink(link);
+    await bob.open(link);
+    await bob.sees('caller.terms.calls', { n: 1 });
+    await bob.call();
     await bob.ended('end.unavailable');
   });
 

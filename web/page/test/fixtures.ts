@@ -7,7 +7,7 @@ import type {
 import { PhoneError } from '../src/phone/types'
 
 export const NOW = Math.floor(Date.now() / 1000)
-const DAY = 86400
+export const DAY = 86400
 const key = (digit: string): string => Array.from({ length: 13 }, () => digit.repeat(4)).join(' ')
 
 export const PROFILE: Profile = {

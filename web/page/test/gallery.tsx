@@ -6,7 +6,7 @@ import { App } from '../src/ui/app'
 import { Model, SAMPLES_MAX } from '../src/ui/model'
 import { FOREVER } from '../src/ui/prefs'
 import '../src/ui/style.css'
-import { CALLER, CONTACTS, FakePhone, NOW, NUMBERS, call, state, type State } from './fixtures'
+import { CALLER, CONTACTS, DAY, FakePhone, NOW, NUMBERS, call, state, type State } from './fixtures'
 
 type Scenario = {
   state?: Partial<State>
@@ -44,7 +44,8 @@ export const SCENARIOS: Record<string, Scenario> = {
   'caller': { state: { boot: NEW }, hash: '#AbCd' },
   'caller-private': { state: { boot: { ...NEW, durable: false } }, hash: '#AbCd' },
   'caller-private-ask': { state: { boot: { ...NEW, durable: false } }, hash: '#AbCd', then: async () => { await soon(); press('primary') } },
-  'caller-known': { state: { ...caller, contacts: CONTACTS, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', expired: false, ours: false, contact: 'c1' } }, hash: '#AbCd' },
+  'caller-known': { state: { ...caller, contacts: CONTACTS, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', calls: 1, expired: false, ours: false, contact: 'c1' } }, hash: '#AbCd' },
+  'caller-calls': { state: { boot: NEW, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', expires: NOW + 30 * DAY, calls: 3, expired: false, ours: false } }, hash: '#AbCd' },
   'caller-owner': { hash: '#AbCd' },
   'caller-expired': { state: { boot: NEW, link: { kind: 'number', relay: { host: 'r', port: 443 }, name: 'Ottawa', expired: true, ours: false } }, hash: '#AbCd' },
   'caller-damaged': { state: { boot: NEW, link: 'ELINK_DAMAGED' }, hash: '#AbCd' },

@@ -77,6 +77,7 @@ export interface Contact {
   created: number
   has_link: boolean // they gave us a number: can be called
   expires?: number // of that number
+  calls?: number // as many as it was handed out for; left out: any number
   relay?: Relay
 }
 
@@ -133,6 +134,7 @@ export interface LinkInfo {
   name: string // number: what the link says the owner is called
   callee?: string // number: fingerprint
   expires?: number
+  calls?: number // as many as it was handed out for; left out: any number
   expired: boolean // by our clock
   ours: boolean // it is our own number
   contact?: string // Contact.id of the callee, if we know that identity

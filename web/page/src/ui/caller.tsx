@@ -26,6 +26,7 @@ function Terms({ link, known }: { link: LinkInfo; known: boolean }) {
     <ul class="terms">
       <Term icon="key">{t(known ? 'caller.terms.yours' : 'caller.terms.bind')}</Term>
       <Term icon="clock">{link.expires ? t('caller.terms.until', { date: date(link.expires) }) : t('caller.terms.always')}</Term>
+      {link.calls !== undefined && <Term icon="phone">{t('caller.terms.calls', { n: link.calls })}</Term>}
       <Term icon="lock">{t('caller.terms.private')}</Term>
       <Term icon="mic">{t('caller.terms.mic')}</Term>
     </ul>

@@ -37,6 +37,7 @@ function Facts({ contact, last }: { contact: Contact; last: number | null }) {
       <div><dt>{t('contact.compared')}</dt><dd>{contact.verified_at ? date(contact.verified_at) : t('contact.never')}</dd></div>
       {last && <div><dt>{t('contact.last')}</dt><dd>{when(last)}</dd></div>}
       {contact.expires && <div><dt>{t('contact.expires')}</dt><dd>{date(contact.expires)}</dd></div>}
+      {contact.calls && <div><dt>{t('contact.calls')}</dt><dd>{t('calls.n', { n: contact.calls })}</dd></div>}
       {contact.relay && <div><dt>{t('contact.relay')}</dt><dd dir="ltr">{contact.relay.host}</dd></div>}
       <div><dt>{t('fingerprint')}</dt><dd class="mono" dir="ltr">{hexGroups(contact.fingerprint.replaceAll(' ', ''))}</dd></div>
     </dl>
