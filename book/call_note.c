@@ -207,6 +207,7 @@ const char *call_end_name(enum sotto_end end)
         [SOTTO_END_STORAGE] = "storage",
         [SOTTO_END_GLARE] = "glare",
         [SOTTO_END_INTERNAL] = "internal",
+        [SOTTO_END_DROPPED] = "dropped",
     };
     return (size_t)end < sizeof names / sizeof names[0] && names[end] != NULL ? names[end]
                                                                               : "internal";

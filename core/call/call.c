@@ -324,7 +324,7 @@ void call_answered(struct sotto_device *d, struct call *c)
 static void resume(struct sotto_device *d, struct call *c)
 {
     if (!c->circuit.has_ticket) {
-        call_end(d, c, SOTTO_END_LOST, false, 0);
+        call_end(d, c, SOTTO_END_DROPPED, false, 0);
         return;
     }
     c->circuit.id = d->ports[c->circuit.port].next_circuit;
@@ -357,7 +357,7 @@ void call_port_down(struct sotto_device *d, unsigned port, bool again)
         if (c->state == SOTTO_CALL_ENDING)
             call_finish(d, c);
         else if (!again)
-            call_end(d, c, c->media ? SOTTO_END_LOST : SOTTO_END_LINK, false, 0);
+            call_end(d, c, c->media ? SOTTO_END_DROPPED : SOTTO_END_LINK, false, 0);
         else if (c->waking && c->circuit.open) // dialled anew when the link is back
             may_redial(d, c);
         else if (!c->media && c->circuit.open) // a flight may be lost: the handshake cannot go on
@@ -380,7 +380,7 @@ void call_resumed(struct sotto_device *d, uint32_t id, int code)
         c->circuit.attached = true;
     } else if (code != LINK_CODE_LIMIT) {
         c->circuit.open = false; // the relay has forgotten it
-        call_end(d, c, SOTTO_END_LOST, false, 0);
+        call_end(d, c, SOTTO_END_DROPPED, false, 0);
     }
 }
 
@@ -395,8 +395,9 @@ static enum sotto_end end_of_close(const struct call *c, uint8_t code)
     case LINK_CODE_LIMIT:
         return SOTTO_END_LIMIT;
     case LINK_CODE_LOST:
-    case LINK_CODE_SHUTDOWN:
         return SOTTO_END_LOST;
+    case LINK_CODE_SHUTDOWN:
+        return SOTTO_END_DROPPED;
     default:
         break;
     }

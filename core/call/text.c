@@ -45,7 +45,10 @@ const char *sotto_end_text(enum sotto_end end)
         return "The call's keys could not be renewed in time, and it was ended for safety. "
                "Call again.";
     case SOTTO_END_LOST:
-        return "The connection was lost. Call again.";
+        return "There is no sign of the other side any more. Call again.";
+    case SOTTO_END_DROPPED:
+        return "The connection to the relay was interrupted, and the call ended with it. Call "
+               "again.";
     case SOTTO_END_TIMEOUT:
         return "The other side's device did not answer in time. Try again.";
     case SOTTO_END_LIMIT:

@@ -217,13 +217,14 @@ enum sotto_end {
     SOTTO_END_PROTOCOL,    // the other side broke the protocol
     SOTTO_END_WORDS,       // the user said the words differ
     SOTTO_END_REKEY,       // could not be renewed in time
-    SOTTO_END_LOST,        // no sign of the other side for SOTTO_PEER_LOST_NS
+    SOTTO_END_LOST,        // no sign of the other side: for SOTTO_PEER_LOST_NS, or says the relay
     SOTTO_END_TIMEOUT,     // the handshake did not finish in time
     SOTTO_END_LIMIT,       // relay: too many attempts, try later
     SOTTO_END_LINK,        // the relay cannot be reached
     SOTTO_END_STORAGE,     // our book cannot be written: nothing was let in
     SOTTO_END_GLARE,       // both dialled at once: the other of the two calls goes on
     SOTTO_END_INTERNAL,
+    SOTTO_END_DROPPED, // our link to the relay broke, and it does not have the call any more
 };
 const char *sotto_end_text(enum sotto_end end); // one sentence for the user, with what to do
 

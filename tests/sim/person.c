@@ -272,7 +272,7 @@ static const char *const ENDS[] = {"none",        "hangup",   "peer-hangup", "de
                                    "unavailable", "offline",  "refused",     "wrong-peer",
                                    "suite",       "protocol", "words",       "rekey",
                                    "lost",        "timeout",  "limit",       "link",
-                                   "storage",     "glare",    "internal"};
+                                   "storage",     "glare",    "internal",    "dropped"};
 
 static void on_state(struct person *p, const struct sotto_event *e)
 {

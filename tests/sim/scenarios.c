@@ -583,8 +583,8 @@ static void relay_restarts(struct sim *s)
     relay_crash(st.relay);
     sim_run(s, 1 * SECOND);
     relay_start(st.relay);
-    EXPECT(s, ends_as(st.anna, SOTTO_END_LOST, 35 * SECOND));
-    EXPECT(s, ends_as(st.boris, SOTTO_END_LOST, 35 * SECOND));
+    EXPECT(s, ends_as(st.anna, SOTTO_END_DROPPED, 35 * SECOND));
+    EXPECT(s, ends_as(st.boris, SOTTO_END_DROPPED, 35 * SECOND));
     sim_run(s, 5 * SECOND);
     dial_and_accept(s, &st); // its store has survived
     EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));

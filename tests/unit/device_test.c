@@ -684,6 +684,7 @@ static void a_dial_says_why_it_failed(void **state)
         {LINK_CODE_OFFLINE, SOTTO_END_OFFLINE},
         {LINK_CODE_LIMIT, SOTTO_END_LIMIT},
         {LINK_CODE_LOST, SOTTO_END_LOST},
+        {LINK_CODE_SHUTDOWN, SOTTO_END_DROPPED},
         {LINK_CODE_NONE, SOTTO_END_REFUSED},
     };
     struct sotto_number_link link = link_to_somebody();
@@ -963,7 +964,7 @@ static void a_full_queue_keeps_what_matters(void **state)
 static void each_end_has_a_text(void **state)
 {
     (void)state;
-    for (int i = SOTTO_END_NONE; i <= SOTTO_END_INTERNAL; i++)
+    for (int i = SOTTO_END_NONE; i <= SOTTO_END_DROPPED; i++)
         for (int j = SOTTO_END_NONE; j < i; j++)
             assert_string_not_equal(sotto_end_text((enum sotto_end)i),
                                     sotto_end_text((enum sotto_end)j));

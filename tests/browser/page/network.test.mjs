@@ -70,6 +70,7 @@ export function networkTests(scene) {
     await scene.stage.startRelay();
     await ada.over('end.lost', 40000);
     await bob.ended('end.lost', 40000);
+    await bob.sees('end.text.dropped');
     await ada.ready(20000);
     await bob.press('ended.again');
     await ada.rings('Bob');

@@ -67,6 +67,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'held-other': { state: { calls: [call({ verified: true }), call({ id: 2, incoming: true, held: true, label: 'Brasília' })] } },
   'ended': ended({ end: 'peer_hangup' }),
   'ended-caller': ended({ end: 'peer_hangup' }, { ...caller, contacts: CONTACTS.slice(0, 1) }),
+  'ended-dropped': ended({ end: 'dropped' }),
   'ended-words': ended({ end: 'words', verified: false }),
   'ended-refused': ended({ end: 'refused', talk_ms: 0 }),
   'ended-offline': ended({ end: 'offline', talk_ms: 0 }),

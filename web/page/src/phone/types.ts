@@ -85,7 +85,7 @@ export type CallState = 'dialling' | 'checking' | 'ringing' | 'active' | 'ending
 /** enum sotto_end in lower case without the prefix. */
 export type CallEnd = 'none' | 'hangup' | 'peer_hangup' | 'declined' | 'we_declined' | 'busy' | 'no_answer'
   | 'cancelled' | 'unavailable' | 'offline' | 'refused' | 'wrong_peer' | 'suite' | 'protocol' | 'words'
-  | 'rekey' | 'lost' | 'timeout' | 'limit' | 'link' | 'storage' | 'glare' | 'internal'
+  | 'rekey' | 'lost' | 'dropped' | 'timeout' | 'limit' | 'link' | 'storage' | 'glare' | 'internal'
 export type Quality = 'good' | 'fair' | 'poor' | 'reconnecting'
 
 export interface Call {

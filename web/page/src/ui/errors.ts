@@ -55,6 +55,7 @@ const ENDS: Record<CallEnd, [Key, Key]> = {
   words: ['end.words', 'end.text.words'],
   rekey: ['end.safety', 'end.text.rekey'],
   lost: ['end.lost', 'end.text.lost'],
+  dropped: ['end.lost', 'end.text.dropped'],
   timeout: ['end.no_answer', 'end.text.timeout'],
   limit: ['end.limit', 'end.text.limit'],
   link: ['end.link', 'end.text.link'],

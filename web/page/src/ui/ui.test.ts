@@ -84,7 +84,7 @@ test('fingerprints in groups', () => {
 
 test('every end of a call has a title and a sentence with a next step', () => {
   const ends: CallEnd[] = ['none', 'hangup', 'peer_hangup', 'declined', 'we_declined', 'busy', 'no_answer', 'cancelled', 'unavailable', 'offline',
-    'refused', 'wrong_peer', 'suite', 'protocol', 'words', 'rekey', 'lost', 'timeout', 'limit', 'link', 'storage', 'glare', 'internal']
+    'refused', 'wrong_peer', 'suite', 'protocol', 'words', 'rekey', 'lost', 'dropped', 'timeout', 'limit', 'link', 'storage', 'glare', 'internal']
   for (const end of ends) {
     assert.ok(endTitle(end) in en, end)
     assert.ok(endText(end) in en, end)
