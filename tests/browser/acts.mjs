@@ -57,7 +57,7 @@ scenario('d declines', 'incoming', async (page) => {
 
 scenario('single keys can be switched off, and do nothing with Ctrl', 'incoming', async (page) => {
   await page.keyboard.press('Control+a');
-  await page.evaluate(() => globalThis.model.keep({ keys: false }));
+  await page.evaluate(() => globalThis.model.preferences.keep({ keys: false }));
   await page.keyboard.press('a');
   await page.keyboard.press('d');
   await page.waitForTimeout(200);

@@ -3,7 +3,8 @@
 import { render } from 'preact'
 import type { LinkInfo } from '../src/phone/types'
 import { App } from '../src/ui/app'
-import { Model, SAMPLES_MAX } from '../src/ui/model'
+import { Model } from '../src/ui/model'
+import { SAMPLES_MAX } from '../src/ui/model_calls'
 import { FOREVER } from '../src/ui/prefs'
 import '../src/ui/style.css'
 import { CALLER, CONTACTS, DAY, FakePhone, NOW, NUMBERS, call, state, type State } from './fixtures'
@@ -29,14 +30,14 @@ function talking(more: Parameters<typeof call>[0] = {}): Scenario {
   return {
     state: { calls: [call(more)] },
     then: model => {
-      model.samples = Array.from({ length: SAMPLES_MAX }, (_, i) => ({ delay_ms: 120 + 40 * Math.sin(i / 5) + (i % 17 === 0 ? 90 : 0), loss: i % 23 === 5 ? 0.06 : 0 }))
+      model.calls.samples = Array.from({ length: SAMPLES_MAX }, (_, i) => ({ delay_ms: 120 + 40 * Math.sin(i / 5) + (i % 17 === 0 ? 90 : 0), loss: i % 23 === 5 ? 0.06 : 0 }))
       model.changed()
     },
   }
 }
 
 const ended = (end: Parameters<typeof call>[0], more: Partial<State> = {}): Scenario => ({
-  state: more, then: model => { model.ended = call({ state: 'ended', verified: true, ...end }); model.changed() },
+  state: more, then: model => { model.calls.ended = call({ state: 'ended', verified: true, ...end }); model.changed() },
 })
 
 export const SCENARIOS: Record<string, Scenario> = {
@@ -112,13 +113,13 @@ export const SCENARIOS: Record<string, Scenario> = {
   'number-leaked': { state: { numbers: NUMBERS }, hash: '#/numbers/n4' },
   'number-revoked': { hash: '#/numbers/n1', then: async () => { await soon(); const rows = document.querySelectorAll<HTMLElement>('.rows .row'); rows[rows.length - 1]?.click() } },
   'exchange': { hash: '#/exchange' },
-  'exchange-waiting': { hash: '#/exchange', then: model => { model.exchange = { stage: 'waiting', code: '7-harbour-violet', label: 'Ottawa', made: true }; model.changed() } },
+  'exchange-waiting': { hash: '#/exchange', then: model => { model.exchange.now = { stage: 'waiting', code: '7-harbour-violet', label: 'Ottawa', made: true }; model.changed() } },
   'exchange-words': { hash: '#/exchange', then: model => {
-    model.exchange = { stage: 'words', label: 'Ottawa', read_aloud: 'candle ribbon', choices: ['harbour violet', 'marble ocean', 'sudden lemon', 'copper winter'] }
+    model.exchange.now = { stage: 'words', label: 'Ottawa', read_aloud: 'candle ribbon', choices: ['harbour violet', 'marble ocean', 'sudden lemon', 'copper winter'] }
     model.changed()
   } },
-  'exchange-done': { hash: '#/exchange', then: model => { model.exchange = { stage: 'done', label: 'Ottawa', contact: CONTACTS[0]! }; model.changed() } },
-  'exchange-failed': { hash: '#/exchange', then: model => { model.exchange = { stage: 'failed', label: 'Ottawa', code: 'EAUTH' }; model.changed() } },
+  'exchange-done': { hash: '#/exchange', then: model => { model.exchange.now = { stage: 'done', label: 'Ottawa', contact: CONTACTS[0]! }; model.changed() } },
+  'exchange-failed': { hash: '#/exchange', then: model => { model.exchange.now = { stage: 'failed', label: 'Ottawa', code: 'EAUTH' }; model.changed() } },
   'history': { hash: '#/history' },
   'history-details': { hash: '#/history', then: async () => { await soon(); document.querySelectorAll<HTMLElement>('.rows .row')[2]?.click() } },
   'settings': { hash: '#/settings' },
@@ -140,7 +141,7 @@ async function show(): Promise<void> {
   if (scenario.hash) history.replaceState(null, '', location.pathname + location.search + scenario.hash)
   const phone = new FakePhone(state(structuredClone(scenario.state ?? {})))
   const model = new Model(phone)
-  model.keep({ language: (query.get('lang') ?? 'en') as never, log_seen: NOW - 3000, uses: { c1: 9, c2: 4 } })
+  model.preferences.keep({ language: (query.get('lang') ?? 'en') as never, log_seen: NOW - 3000, uses: { c1: 9, c2: 4 } })
   render(<App model={model} />, document.getElementById('app')!)
   await model.start()
   await soon(60)

@@ -46,9 +46,9 @@ function Broken() {
 
 function MicHelp() {
   const model = useModel()
-  const problem = model.micProblem
+  const problem = model.calls.micProblem
   if (!problem) return null
-  const close = (): void => { model.micProblem = null; model.changed() }
+  const close = (): void => { model.calls.micProblem = null; model.changed() }
   const refused = problem.code === 'ENOMIC'
   return (
     <Dialog title={t(refused ? 'mic.refused' : 'mic.none')} onClose={close}>
@@ -65,7 +65,7 @@ function LanguageCorner() {
   return (
     <nav class="language-corner" aria-label={t('settings.language')}>
       <Icon name="globe" size={20} />
-      <select aria-label={t('settings.language')} value={currentLanguage()} onChange={event => model.setLanguage(event.currentTarget.value as Language)}>
+      <select aria-label={t('settings.language')} value={currentLanguage()} onChange={event => model.preferences.setLanguage(event.currentTarget.value as Language)}>
         {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
       </select>
     </nav>
@@ -127,11 +127,11 @@ function Place({ model }: { model: Model }) {
       return model.path === '/restore' ? <Restore /> : <Welcome />
     case 'open': break
   }
-  const call = model.current()
-  const ringing = model.ringing()
-  if (call) return <><CallScreen key={call.id} call={call} />{ringing && !model.quiet() && <WaitingCall call={ringing} />}</>
-  if (ringing && !model.quiet()) return <IncomingScreen key={ringing.id} call={ringing} />
-  if (model.ended) return <EndedScreen key={model.ended.id} call={model.ended} />
+  const call = model.calls.current()
+  const ringing = model.calls.ringing()
+  if (call) return <><CallScreen key={call.id} call={call} />{ringing && !model.preferences.quiet() && <WaitingCall call={ringing} />}</>
+  if (ringing && !model.preferences.quiet()) return <IncomingScreen key={ringing.id} call={ringing} />
+  if (model.calls.ended) return <EndedScreen key={model.calls.ended.id} call={model.calls.ended} />
   if (model.kitDue) return <KitScreen first onDone={() => { model.kitDue = false; model.go('/contacts') }} />
   return <>
     {ringing && <QuietCall call={ringing} />}

@@ -8,6 +8,7 @@ import { Graph } from './graph'
 import { Icon, type IconName } from './icons'
 import { Avatar, Button, Dialog, Notice, RoundButton, useKeys, useModel } from './parts'
 import type { Model } from './model'
+import type { Sample } from './model_calls'
 
 export const labelOf = (call: Call): string => call.label || t('call.unknown')
 
@@ -42,7 +43,7 @@ function Bars({ quality }: { quality: Quality }) {
   return <span class={`bars ${quality}`} aria-hidden="true"><i /><i /><i /></span>
 }
 
-function Network({ call, samples }: { call: Call; samples: Model['samples'] }) {
+function Network({ call, samples }: { call: Call; samples: Sample[] }) {
   const stats = call.stats
   const figures: [Key, string][] = [
     ['quality.delay', milliseconds(stats.delay_ms)], ['quality.loss', percent(stats.loss)],
@@ -79,8 +80,8 @@ function Words({ call }: { call: Call }) {
     )
   }
   const differ = async (): Promise<void> => {
-    if (await model.ask(t('words.differ.title'), t('words.differ.text'), t('words.differ.confirm'), true)) {
-      await model.words(call, false)
+    if (await model.notices.ask(t('words.differ.title'), t('words.differ.text'), t('words.differ.confirm'), true)) {
+      await model.calls.words(call, false)
     }
   }
   return (
@@ -92,7 +93,7 @@ function Words({ call }: { call: Call }) {
       {list}
       <p>{t('words.text')}</p>
       <div class="pair">
-        <Button kind="primary" onClick={() => void model.words(call, true)}>{t('words.match')}</Button>
+        <Button kind="primary" onClick={() => void model.calls.words(call, true)}>{t('words.match')}</Button>
         <Button kind="plain" onClick={() => void differ()}>{t('words.differ')}</Button>
       </div>
     </section>
@@ -119,7 +120,7 @@ function SoundDialog({ onClose }: { onClose: () => void }) {
         {devices.map(device => (
           <label class="option" key={device.id}>
             <input type="radio" name={title} checked={device.current}
-              onChange={() => { choose(device.id).then(load, error => model.tell(error)) }} />
+              onChange={() => { choose(device.id).then(load, error => model.notices.tell(error)) }} />
             <span class="option-label">{device.label || t('sound.unnamed')}</span>
           </label>
         ))}
@@ -139,10 +140,10 @@ function SoundDialog({ onClose }: { onClose: () => void }) {
 // ---- the screen ---------------------------------------------------------------------------------------
 
 function Others({ model }: { model: Model }) {
-  return <>{model.others().map(other => (
+  return <>{model.calls.others().map(other => (
     <div class="other-call" key={other.id}>
       <span>{t('call.other', { name: labelOf(other) })}</span>
-      <Button kind="plain" icon="swap" onClick={() => void model.swap(other)}>{t('call.swap')}</Button>
+      <Button kind="plain" icon="swap" onClick={() => void model.calls.swap(other)}>{t('call.swap')}</Button>
     </div>
   ))}</>
 }
@@ -154,12 +155,12 @@ function Controls({ call, onSound }: { call: Call; onSound: () => void }) {
     <div class="call-controls">
       <div class="rounds">
         {active && <RoundButton icon={call.muted ? 'micoff' : 'mic'} label={t(call.muted ? 'call.unmute' : 'call.mute')}
-          on={call.muted} shortcut="m" onClick={() => model.mute(call)} />}
+          on={call.muted} shortcut="m" onClick={() => model.calls.mute(call)} />}
         {active && <RoundButton icon={call.held ? 'play' : 'pause'} label={t(call.held ? 'call.resume' : 'call.hold')}
-          on={call.held} shortcut="o" onClick={() => model.hold(call)} />}
+          on={call.held} shortcut="o" onClick={() => model.calls.hold(call)} />}
         <RoundButton icon="speaker" label={t('call.sound')} onClick={onSound} />
       </div>
-      <Button kind="end" big icon="hangup" shortcut="h" onClick={() => model.hangup(call)}>
+      <Button kind="end" big icon="hangup" shortcut="h" onClick={() => model.calls.hangup(call)}>
         {t(call.state === 'active' ? 'call.hangup' : 'call.cancel')}
       </Button>
     </div>
@@ -182,10 +183,10 @@ export function CallScreen({ call }: { call: Call }) {
   useEffect(() => { document.title = `${name} · sotto` }, [name])
   const active = call.state === 'active'
   useKeys({
-    h: () => model.hangup(call),
-    m: () => { if (active) model.mute(call) },
-    o: () => { if (active) model.hold(call) },
-    ...(active ? {} : { Escape: () => model.hangup(call) }),
+    h: () => model.calls.hangup(call),
+    m: () => { if (active) model.calls.mute(call) },
+    o: () => { if (active) model.calls.hold(call) },
+    ...(active ? {} : { Escape: () => model.calls.hangup(call) }),
   })
   const { text, aloud } = status(call)
   const poor = active && call.quality === 'poor' && !call.reconnecting
@@ -207,7 +208,7 @@ export function CallScreen({ call }: { call: Call }) {
         {poor && <Notice kind="warning">{t('call.poor')}</Notice>}
         {call.peer_held && !call.held && <Notice>{t('call.peer_held.text')}</Notice>}
         {active && <Words call={call} />}
-        {active && <Network call={call} samples={model.samples} />}
+        {active && <Network call={call} samples={model.calls.samples} />}
       </div>
       <Controls call={call} onSound={() => setSound(true)} />
       {sound && <SoundDialog onClose={() => setSound(false)} />}

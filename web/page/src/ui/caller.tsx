@@ -40,7 +40,7 @@ async function call(model: Model, link: LinkInfo, label: string): Promise<void> 
     model.profile = await model.phone.do('create', { name: '', lock: 'none' })
     model.phase = 'open'
   }
-  await model.dial(link.contact ? { contact: link.contact, label } : { link: model.linkText, label })
+  await model.calls.dial(link.contact ? { contact: link.contact, label } : { link: model.linkText, label })
 }
 
 /** Keeps a number that is not to be called now. */
@@ -49,7 +49,7 @@ function Keep({ name }: { name: string }) {
   const [asking, setAsking] = useState(false)
   const keep = async (label: string): Promise<boolean> => {
     if (!await model.try('contact_add', { label, link: model.linkText })) return false
-    model.say('caller.kept', { name: label })
+    model.notices.say('caller.kept', { name: label })
     model.go('/contacts')
     return true
   }
@@ -66,12 +66,12 @@ export function Caller({ link }: { link: LinkInfo }) {
   const forgets = model.boot?.durable === false && !known
   const start = async (): Promise<void> => {
     if (busy) return
-    if (forgets && !await model.ask(t('forgets.title'), t('forgets.text'), t('forgets.call'))) return
+    if (forgets && !await model.notices.ask(t('forgets.title'), t('forgets.text'), t('forgets.call'))) return
     setBusy(true)
     try {
       await call(model, link, name)
     } catch (error) {
-      model.failedCall(error)
+      model.calls.failed(error)
     } finally {
       setBusy(false)
     }

@@ -51,13 +51,13 @@ export function ContactScreen({ id }: { id: string }) {
   const back = (): void => model.go('/contacts')
   if (!contact) return <Screen title={t('tab.contacts')} onBack={back}><p class="lead">{t('error.notfound')}</p></Screen>
   const remove = async (): Promise<void> => {
-    if (!await model.ask(t('contact.remove.title', { name: contact.label }), t('contact.remove.text'), t('contact.remove'), true)) return
+    if (!await model.notices.ask(t('contact.remove.title', { name: contact.label }), t('contact.remove.text'), t('contact.remove'), true)) return
     if (await model.try('contact_remove', { id })) back()
   }
   return (
     <Screen title={contact.label} onBack={back}
       actions={contact.has_link && <Button kind="primary" big icon="phone"
-        onClick={() => void model.dial({ contact: id, label: contact.label })}>{t('call')}</Button>}>
+        onClick={() => void model.calls.dial({ contact: id, label: contact.label })}>{t('call')}</Button>}>
       <div class="hero"><Avatar label={contact.label} /></div>
       {contact.verified ? <Notice kind="good">{t('contact.verified.text')}</Notice> : <Notice>{t('contact.unverified.text')}</Notice>}
       {!contact.has_link && <Notice>{t('contact.nolink')}</Notice>}

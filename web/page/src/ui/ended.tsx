@@ -35,17 +35,17 @@ export function EndedScreen({ call }: { call: Call }) {
   const alarm = endIsAlarm(call.end)
   const repeat = to && again(call.end)
   const leave = (): void => {
-    model.dismissEnded()
+    model.calls.dismissEnded()
     if (model.profile?.has_line || !model.link) model.go('/contacts')
   }
-  useKeys({ Escape: leave, ...(repeat ? { Enter: () => void model.dial(to) } : {}) })
+  useKeys({ Escape: leave, ...(repeat ? { Enter: () => void model.calls.dial(to) } : {}) })
   const caller = model.profile?.has_line === false
   const talked = call.talk_ms > 0
   const why = call.end === 'link' && model.linkProblem ? LINK_PROBLEMS[model.linkProblem] : undefined
   return (
     <Screen narrow title={t(endTitle(call.end))}
       actions={<>
-        {repeat && <Button kind="primary" big icon="phone" onClick={() => void model.dial(to)}>{t('ended.again')}</Button>}
+        {repeat && <Button kind="primary" big icon="phone" onClick={() => void model.calls.dial(to)}>{t('ended.again')}</Button>}
         <Button kind={repeat ? 'plain' : 'primary'} big onClick={leave}>{t('done')}</Button>
       </>}>
       <div class="hero">
@@ -58,7 +58,7 @@ export function EndedScreen({ call }: { call: Call }) {
         <div class="rows">
           <Notice kind="good">{t(model.boot?.durable === false ? 'ended.forgets' : 'ended.kept', { name: labelOf(call) })}</Notice>
           <Install model={model} />
-          <Row icon="bell" title={t('ended.line')} text={t('ended.line.text')} onClick={() => { model.dismissEnded(); model.go('/join') }} />
+          <Row icon="bell" title={t('ended.line')} text={t('ended.line.text')} onClick={() => { model.calls.dismissEnded(); model.go('/join') }} />
         </div>
       )}
     </Screen>

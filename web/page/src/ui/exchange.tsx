@@ -7,7 +7,7 @@ import { exchangeFailure } from './errors'
 import { Icon } from './icons'
 import { TERMS_DEFAULT, TermsFields, type Terms } from './numbers'
 import { Button, Choice, Field, Notice, Screen, Working, useModel } from './parts'
-import type { Exchange } from './model'
+import type { Exchange } from './model_exchange'
 
 function Begin() {
   const model = useModel()
@@ -19,7 +19,7 @@ function Begin() {
   const ready = label.trim() !== '' && terms !== null && (side === 'make' || code.trim() !== '')
   const start = async (): Promise<void> => {
     setBusy(true)
-    await model.startExchange(label.trim(), side === 'enter' ? code.trim().toLowerCase().replace(/[\s–—]+/g, '-') : undefined, terms ?? {})
+    await model.exchange.start(label.trim(), side === 'enter' ? code.trim().toLowerCase().replace(/[\s–—]+/g, '-') : undefined, terms ?? {})
     setBusy(false)
   }
   return (
@@ -49,10 +49,10 @@ function Words({ state }: { state: Exchange & { stage: 'words' } }) {
       <section aria-labelledby="heard">
         <h2 id="heard">{t('exchange.heard', { name: state.label })}</h2>
         <div class="heard" dir="ltr" lang="en" translate={false}>
-          {state.choices.map((choice, i) => <Button key={choice} big onClick={() => model.pickWords(i)}>{choice.replaceAll('-', ' ')}</Button>)}
+          {state.choices.map((choice, i) => <Button key={choice} big onClick={() => model.exchange.pick(i)}>{choice.replaceAll('-', ' ')}</Button>)}
         </div>
       </section>
-      <Button kind="danger" big icon="warning" onClick={() => model.cancelExchange()}>{t('exchange.none')}</Button>
+      <Button kind="danger" big icon="warning" onClick={() => model.exchange.cancel()}>{t('exchange.none')}</Button>
       <Notice>{t('exchange.words.text')}</Notice>
     </Screen>
   )
@@ -60,9 +60,9 @@ function Words({ state }: { state: Exchange & { stage: 'words' } }) {
 
 export function ExchangeScreen() {
   const model = useModel()
-  const state = model.exchange
-  const cancel = <Button kind="plain" big onClick={() => model.cancelExchange()}>{t('cancel')}</Button>
-  const leave = (path: string): void => { model.exchange = null; model.go(path) }
+  const state = model.exchange.now
+  const cancel = <Button kind="plain" big onClick={() => model.exchange.cancel()}>{t('cancel')}</Button>
+  const leave = (path: string): void => { model.exchange.now = null; model.go(path) }
   switch (state?.stage) {
     case undefined: return <Begin />
     case 'waiting': return (
@@ -80,7 +80,7 @@ export function ExchangeScreen() {
     case 'done': return (
       <Screen narrow title={t('exchange.done')} lead={t('exchange.done.text', { name: state.contact.label })}
         actions={<>
-          <Button kind="primary" big icon="phone" onClick={() => { leave('/contacts'); void model.dial({ contact: state.contact.id, label: state.contact.label }) }}>
+          <Button kind="primary" big icon="phone" onClick={() => { leave('/contacts'); void model.calls.dial({ contact: state.contact.id, label: state.contact.label }) }}>
             {t('contact.call', { name: state.contact.label })}</Button>
           <Button kind="plain" big onClick={() => leave('/contacts')}>{t('done')}</Button>
         </>}>
@@ -90,7 +90,7 @@ export function ExchangeScreen() {
     case 'failed': return (
       <Screen narrow title={t('exchange.failed')}
         actions={<>
-          <Button kind="primary" big onClick={() => { model.exchange = null; model.changed() }}>{t('exchange.retry')}</Button>
+          <Button kind="primary" big onClick={() => { model.exchange.now = null; model.changed() }}>{t('exchange.retry')}</Button>
           <Button kind="plain" big onClick={() => leave('/contacts')}>{t('done')}</Button>
         </>}>
         <div class="hero"><span class="sign alarm"><Icon name="warning" size={44} /></span></div>

@@ -3,7 +3,7 @@
 // it are lost packets.
 import { t } from '../i18n'
 import { milliseconds, percent } from './format'
-import { SAMPLES_MAX, type Sample } from './model'
+import { SAMPLES_MAX, type Sample } from './model_calls'
 
 const HEIGHT = 40
 const DELAY_TOP_MS = 400

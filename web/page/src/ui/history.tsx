@@ -33,7 +33,7 @@ function Details({ entry, onClose }: { entry: LogEntry; onClose: () => void }) {
       </dl>
       <div class="dialog-actions">
         {contact?.has_link && <Button kind="primary" icon="phone"
-          onClick={() => { onClose(); void model.dial({ contact: contact.id, label: contact.label }) }}>{t('call')}</Button>}
+          onClick={() => { onClose(); void model.calls.dial({ contact: contact.id, label: contact.label }) }}>{t('call')}</Button>}
         <Button kind="plain" onClick={onClose}>{t('close')}</Button>
       </div>
     </Dialog>
@@ -45,7 +45,7 @@ export function History() {
   const [open, setOpen] = useState<LogEntry | null>(null)
   useEffect(() => model.seenLog(), [])
   const clear = async (): Promise<void> => {
-    if (await model.ask(t('history.clear'), t('history.clear.text'), t('history.clear.do'), true)) await model.try('log_clear', {})
+    if (await model.notices.ask(t('history.clear'), t('history.clear.text'), t('history.clear.do'), true)) await model.try('log_clear', {})
   }
   const days = new Map<string, LogEntry[]>()
   for (const entry of model.log) {

@@ -52,7 +52,7 @@ const LINE: Record<Line['state'], [string, Key]> = {
 export function LineState() {
   const model = useModel()
   if (!model.profile?.has_line) return null
-  const [kind, key] = model.quiet() && model.line.state === 'ready' ? ['off', 'line.quiet'] as const : LINE[model.line.state]
+  const [kind, key] = model.preferences.quiet() && model.line.state === 'ready' ? ['off', 'line.quiet'] as const : LINE[model.line.state]
   return <p class={`line-state ${kind}`} role="status"><span class="dot" aria-hidden="true" />{t(key)}</p>
 }
 
@@ -123,7 +123,7 @@ function ContactRow({ contact }: { contact: Contact }) {
       </a>
       {contact.has_link && (
         <button type="button" class="call-button" aria-label={t('contact.call', { name: contact.label })}
-          onClick={() => void model.dial({ contact: contact.id, label: contact.label })}>
+          onClick={() => void model.calls.dial({ contact: contact.id, label: contact.label })}>
           <Icon name="phone" />
         </button>
       )}
@@ -133,13 +133,13 @@ function ContactRow({ contact }: { contact: Contact }) {
 
 function QuietChip() {
   const model = useModel()
-  if (!model.quiet()) return null
+  if (!model.preferences.quiet()) return null
   return <button type="button" class="chip plain tappable" onClick={() => model.setQuiet(0)}><Icon name="moon" size={20} />{t('quiet.end')}</button>
 }
 
 export function Contacts() {
   const model = useModel()
-  const contacts = byUse(model.contacts, model.prefs.uses, document.documentElement.lang)
+  const contacts = byUse(model.contacts, model.preferences.now.uses, document.documentElement.lang)
   const line = model.profile?.has_line === true
   return (
     <Screen title={t('tab.contacts')} tools={<LineState />}

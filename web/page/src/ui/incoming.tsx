@@ -23,7 +23,7 @@ export function IncomingScreen({ call }: { call: Call }) {
     document.title = t('incoming.calls', { name })
     return () => { document.title = before }
   }, [call.id])
-  useKeys({ a: () => void model.accept(call), d: () => model.decline(call), Escape: () => model.decline(call) })
+  useKeys({ a: () => void model.calls.accept(call), d: () => model.calls.decline(call), Escape: () => model.calls.decline(call) })
   return (
     <main class="call incoming" aria-describedby="incoming-text">
       <div class="call-head">
@@ -34,8 +34,8 @@ export function IncomingScreen({ call }: { call: Call }) {
       </div>
       <div class="call-body" />
       <div class="answer">
-        <RoundButton icon="hangup" tone="end" label={t('decline')} shortcut="d" onClick={() => model.decline(call)} />
-        <RoundButton icon="phone" tone="answer" label={t('answer')} shortcut="a" onClick={() => void model.accept(call)} />
+        <RoundButton icon="hangup" tone="end" label={t('decline')} shortcut="d" onClick={() => model.calls.decline(call)} />
+        <RoundButton icon="phone" tone="answer" label={t('answer')} shortcut="a" onClick={() => void model.calls.accept(call)} />
       </div>
     </main>
   )
@@ -45,7 +45,7 @@ export function IncomingScreen({ call }: { call: Call }) {
 export function WaitingCall({ call }: { call: Call }) {
   const model = useModel()
   const name = labelOf(call)
-  useKeys({ a: () => void model.accept(call), d: () => model.decline(call) })
+  useKeys({ a: () => void model.calls.accept(call), d: () => model.calls.decline(call) })
   return (
     <section class="waiting-call" aria-labelledby="waiting-title">
       <div role="alert">
@@ -53,8 +53,8 @@ export function WaitingCall({ call }: { call: Call }) {
         <p>{t(call.verified ? 'incoming.verified' : call.contact ? 'incoming.known' : 'incoming.first')}</p>
       </div>
       <div class="pair">
-        <Button kind="danger" icon="hangup" shortcut="d" onClick={() => model.decline(call)}>{t('decline')}</Button>
-        <Button kind="primary" icon="phone" shortcut="a" onClick={() => void model.accept(call)}>{t('incoming.hold_answer')}</Button>
+        <Button kind="danger" icon="hangup" shortcut="d" onClick={() => model.calls.decline(call)}>{t('decline')}</Button>
+        <Button kind="primary" icon="phone" shortcut="a" onClick={() => void model.calls.accept(call)}>{t('incoming.hold_answer')}</Button>
       </div>
     </section>
   )
@@ -66,7 +66,7 @@ export function QuietCall({ call }: { call: Call }) {
   return (
     <section class="quiet-call" aria-label={t('quiet.title')}>
       <p>{t('quiet.calling', { name: labelOf(call) })}</p>
-      <Button kind="plain" icon="phone" onClick={() => void model.accept(call)}>{t('answer')}</Button>
+      <Button kind="plain" icon="phone" onClick={() => void model.calls.accept(call)}>{t('answer')}</Button>
     </section>
   )
 }

@@ -100,9 +100,9 @@ export const TERMS_DEFAULT: Terms = { expires_s: SECONDS.year! }
 async function copy(model: Model, link: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(link)
-    model.say('toast.copied')
+    model.notices.say('toast.copied')
   } catch {
-    model.say('toast.not_copied')
+    model.notices.say('toast.not_copied')
   }
 }
 
@@ -168,7 +168,7 @@ export function NewNumber() {
 
 export async function revoke(model: Model, number: PhoneNumber): Promise<void> {
   if (!await model.try('number_revoke', { id: number.id })) return
-  model.toast(t('toast.revoked', { label: number.label }), {
+  model.notices.toast(t('toast.revoked', { label: number.label }), {
     label: t('undo'), run: () => { void model.try('number_restore', { id: number.id }) },
   })
 }
@@ -198,7 +198,7 @@ export function NumberScreen({ id }: { id: string }) {
   const live = number.state === 'fresh' || number.state === 'bound'
   const state = numberState(number)
   const rebind = async (): Promise<void> => {
-    if (!await model.ask(t('rebind.title', { name: number.label }), t('rebind.text'), t('rebind'))) return
+    if (!await model.notices.ask(t('rebind.title', { name: number.label }), t('rebind.text'), t('rebind'))) return
     const fresh = await model.try('number_rebind', { id })
     if (fresh) setShown(fresh)
   }

@@ -242,7 +242,7 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
 
 export function Question() {
   const model = useModel()
-  const question = model.question
+  const question = model.notices.question
   if (!question) return null
   return (
     <Dialog title={question.title} onClose={() => question.answer(false)} alarm>
@@ -259,13 +259,13 @@ export function Toasts() {
   const model = useModel()
   return (
     <div class="toasts" role="status" aria-live="polite">
-      {model.toasts.map(toast => (
+      {model.notices.toasts.map(toast => (
         <div class="toast" key={toast.id}>
           <span>{toast.text}</span>
           {toast.action && (
-            <button type="button" onClick={() => { model.untoast(toast.id); toast.action?.run() }}>{toast.action.label}</button>
+            <button type="button" onClick={() => { model.notices.untoast(toast.id); toast.action?.run() }}>{toast.action.label}</button>
           )}
-          <button type="button" class="toast-close" aria-label={t('close')} onClick={() => model.untoast(toast.id)}>
+          <button type="button" class="toast-close" aria-label={t('close')} onClick={() => model.notices.untoast(toast.id)}>
             <Icon name="close" size={20} />
           </button>
         </div>
@@ -287,7 +287,7 @@ export function useKeys(keys: Record<string, () => void>): void {
       const target = event.target instanceof Element ? event.target : null
       if (target?.closest('input, textarea, select, dialog, [contenteditable]')) return
       if (event.key === 'Enter' && target?.closest('button, a, summary, [role=switch]')) return
-      if (event.key.length === 1 && model?.prefs.keys === false) return
+      if (event.key.length === 1 && model?.preferences.now.keys === false) return
       const run = current.current[event.key.length === 1 ? event.key.toLowerCase() : event.key]
       if (!run) return
       event.preventDefault()

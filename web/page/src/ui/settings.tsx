@@ -42,11 +42,11 @@ function QuietDialog({ onClose }: { onClose: () => void }) {
 function Quiet() {
   const model = useModel()
   const [asking, setAsking] = useState(false)
-  const until = model.prefs.quiet_until
-  const text = !model.quiet() ? t('quiet.text') : until === FOREVER ? t('quiet.on') : t('quiet.on_until', { time: when(until) })
+  const until = model.preferences.now.quiet_until
+  const text = !model.preferences.quiet() ? t('quiet.text') : until === FOREVER ? t('quiet.on') : t('quiet.on_until', { time: when(until) })
   return (
     <>
-      <Switch label={t('quiet.title')} text={text} on={model.quiet()} onChange={on => (on ? setAsking(true) : model.setQuiet(0))} />
+      <Switch label={t('quiet.title')} text={text} on={model.preferences.quiet()} onChange={on => (on ? setAsking(true) : model.setQuiet(0))} />
       {asking && <QuietDialog onClose={() => setAsking(false)} />}
     </>
   )
@@ -62,7 +62,7 @@ function Push() {
     try {
       await model.phone.set_push(on)
     } catch (error) {
-      model.tell(error)
+      model.notices.tell(error)
     }
     load()
   }
@@ -98,15 +98,15 @@ function Look() {
   const model = useModel()
   return (
     <>
-      <Choice<Theme> legend={t('settings.theme')} value={model.prefs.theme} onChange={theme => model.setTheme(theme)}
+      <Choice<Theme> legend={t('settings.theme')} value={model.preferences.now.theme} onChange={theme => model.preferences.setTheme(theme)}
         options={[{ value: 'auto', label: t('theme.auto') }, { value: 'light', label: t('theme.light') }, { value: 'dark', label: t('theme.dark') }]} />
       <div class="field">
         <label for="language">{t('settings.language')}</label>
-        <select id="language" value={currentLanguage()} onChange={event => model.setLanguage(event.currentTarget.value as Language)}>
+        <select id="language" value={currentLanguage()} onChange={event => model.preferences.setLanguage(event.currentTarget.value as Language)}>
           {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
         </select>
       </div>
-      <Switch label={t('settings.keys')} text={t('settings.keys.text')} on={model.prefs.keys} onChange={keys => model.keep({ keys })} />
+      <Switch label={t('settings.keys')} text={t('settings.keys.text')} on={model.preferences.now.keys} onChange={keys => model.preferences.keep({ keys })} />
     </>
   )
 }
@@ -165,7 +165,7 @@ export function Protection_() {
     setBusy(false)
     if (!profile) return
     model.profile = profile
-    model.say('protect.changed')
+    model.notices.say('protect.changed')
     model.go('/settings')
   }
   return (
@@ -199,7 +199,7 @@ export function Backup() {
     setBusy(false)
     if (!backup) return
     download(`sotto-${new Date().toISOString().slice(0, 10)}.sotto`, backup.data)
-    model.say('backup.made')
+    model.notices.say('backup.made')
   }
   return (
     <Screen narrow title={t('backup.title')} lead={t('backup.lead')} onBack={back(model)}>

@@ -46,7 +46,7 @@ export function Unlock() {
 export function Lost({ damaged }: { damaged?: boolean }) {
   const model = useModel()
   const erase = async (): Promise<void> => {
-    if (!await model.ask(t('lost.erase.title'), t('lost.erase.text'), t('lost.erase'), true)) return
+    if (!await model.notices.ask(t('lost.erase.title'), t('lost.erase.text'), t('lost.erase'), true)) return
     await model.eraseAll()
   }
   return (
