@@ -24,6 +24,7 @@ const groups = await Promise.all([
   import('./owner.test.mjs').then((m) => m.ownerTests),
   import('./push.test.mjs').then((m) => m.pushTests),
   import('./passkey.test.mjs').then((m) => m.passkeyTests),
+  import('./quiet.test.mjs').then((m) => m.quietTests),
   import('./trouble.test.mjs').then((m) => m.troubleTests),
   import('./network.test.mjs').then((m) => m.networkTests),
   import('./story.test.mjs').then((m) => m.storyTests),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The service worker: keeps the page's own files so that it opens without a network, and shows that
 // somebody is calling when the page is closed. It sees no keys and no calls.
-
-import { WAKE_UP_TAG } from './tag.ts'
+import { calling } from './calling.ts'
+import { is_quiet } from './quiet.ts'
 
 // The types of a worker and of a service worker exclude each other; this names what is used.
 declare const self: ServiceWorkerGlobalScope
@@ -77,27 +77,14 @@ async function file(request: Request, path: string): Promise<Response> {
 
 // ---- push ---------------------------------------------------------------------------------------
 
-// All that is ever said here; the page's own words are not loaded for it.
-const CALLING: Record<string, string> = {
-  ar: 'هناك من يتصل بك',
-  en: 'Somebody is calling',
-  es: 'Alguien le está llamando',
-  fr: 'Quelqu’un vous appelle',
-  ru: 'Вам звонят',
-  zh: '有人来电',
-}
-
 self.addEventListener('push', event => event.waitUntil(ring()))
 
 async function ring(): Promise<void> {
   const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
   // The page is in front of the user and rings by itself.
   if (windows.some(window => window.visibilityState === 'visible')) return
-  const language = Object.keys(CALLING).find(code => self.navigator.language.toLowerCase().startsWith(code)) ?? 'en'
-  await self.registration.showNotification('sotto', {
-    body: CALLING[language]!, tag: WAKE_UP_TAG, requireInteraction: true, lang: language,
-    dir: language === 'ar' ? 'rtl' : 'ltr', ...{ renotify: true, vibrate: [600, 250, 600, 250, 600] },
-  })
+  const quiet = await is_quiet(Date.now() / 1000)
+  await self.registration.showNotification('sotto', calling(self.navigator.language, quiet))
 }
 
 self.addEventListener('notificationclick', event => {
@@ -111,5 +98,3 @@ async function open_page(): Promise<void> {
   if (window) await window.focus()
   else await self.clients.openWindow(SHELL)
 }
-
-export {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the page itself keeps: the language, the look, do not disturb, what was seen and used.
 import { chooseLanguage, currentLanguage, direction, setLanguage, type Language } from '../i18n'
+import { keep_quiet } from '../phone/quiet'
 import { nowS } from './format'
 import { FOREVER, forgetPrefs, loadPrefs, savePrefs, type Prefs, type Theme } from './prefs'
 
@@ -13,6 +14,7 @@ export class Preferences {
   async apply(): Promise<void> {
     await this.applyLanguage(this.now.language ?? chooseLanguage(navigator.languages))
     this.applyTheme()
+    void keep_quiet(this.now.quiet_until)
   }
 
   keep(prefs: Partial<Prefs>): void {
@@ -23,6 +25,7 @@ export class Preferences {
 
   forget(): void {
     forgetPrefs()
+    void keep_quiet(0)
     this.now = loadPrefs()
     this.applyTheme()
   }
@@ -37,6 +40,7 @@ export class Preferences {
 
   keepQuiet(until: number): void {
     this.keep({ quiet_until: until })
+    void keep_quiet(until)
   }
 
   async applyLanguage(lang: Language): Promise<void> {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Do not disturb when the page is closed: what a push shows then. The push comes from the browser's own
+// tools; that a relay's pushes arrive is another test's.
+import assert from 'node:assert';
+
+import { until } from './stage.mjs';
+import { Telephone } from './telephone.mjs';
+import { t } from './text.mjs';
+
+const VOICE = { voice: '0870' };
+
+async function push(phone) {
+  const tools = await phone.context.newCDPSession(phone.page);
+  const seen = [];
+  tools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => seen.push(...registrations));
+  await tools.send('ServiceWorker.enable');
+  const { origin } = phone.scene.stage;
+  const ours = () => seen.find((one) => one.scopeURL.startsWith(origin) && !one.isDeleted);
+  await until('the service worker is there', async () => ours() !== undefined, 15000, 100);
+  await tools.send('ServiceWorker.deliverPushMessage', { origin, registrationId: ours().registrationId, data: '' });
+  await tools.detach();
+}
+
+// What it shows once a push has come, with no page in sight; it is taken away again.
+async function shown(phone) {
+  await push(phone);
+  const [worker] = phone.context.serviceWorkers();
+  let notifications = [];
+  await until('something is shown', async () => {
+    notifications = await worker.evaluate(async () => (await self.registration.getNotifications())
+      .map(({ body, silent, requireInteraction, vibrate }) => ({ body, silent, requireInteraction, vibrate: [...vibrate ?? []] })));
+    return notifications.length > 0;
+  }, 15000, 100);
+  await worker.evaluate(async () => (await self.registration.getNotifications()).forEach((one) => one.close()));
+  return notifications;
+}
+
+async function setQuiet(phone, on) {
+  await phone.open();
+  await phone.go('settings');
+  await phone.page.getByRole('switch', { name: t('quiet.title', {}, true) }).click();
+  if (on) await phone.row('quiet.forever');
+  await phone.page.getByRole('switch', { name: t('quiet.title', {}, true), checked: on }).waitFor();
+  await phone.page.goto('about:blank');
+}
+
+export function quietTests(scene) {
+  scene.scenario('do not disturb holds when the page is closed, too', async () => {
+    const ada = await Telephone.withLine(scene, 'Ada', VOICE);
+    await ada.context.grantPermissions(['microphone', 'notifications']);
+    await ada.ready();
+    await ada.page.goto('about:blank');
+    const [loud] = await shown(ada);
+    assert.equal(loud.body, 'Somebody is calling');
+    assert.ok(loud.requireInteraction && !loud.silent && loud.vibrate.length > 0, JSON.stringify(loud));
+
+    await setQuiet(ada, true);
+    const quiet = await shown(ada);
+    assert.equal(quiet.length, 1);
+    assert.match(quiet[0].body, /Do not disturb is on/);
+    assert.ok(quiet[0].silent && !quiet[0].requireInteraction && quiet[0].vibrate.length === 0, JSON.stringify(quiet[0]));
+
+    await setQuiet(ada, false);
+    assert.equal((await shown(ada))[0].body, 'Somebody is calling');
+  });
+}
