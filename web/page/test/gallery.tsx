@@ -69,6 +69,10 @@ export const SCENARIOS: Record<string, Scenario> = {
   'ended': ended({ end: 'peer_hangup' }),
   'ended-caller': ended({ end: 'peer_hangup' }, { ...caller, contacts: CONTACTS.slice(0, 1) }),
   'ended-dropped': ended({ end: 'dropped' }),
+  'ended-certificate': { then: model => {
+    model.linkProblem = 'certificate'
+    model.calls.ended = call({ state: 'ended', end: 'link', secure: false, talk_ms: 0 }); model.changed()
+  } },
   'ended-words': ended({ end: 'words', verified: false }),
   'ended-refused': ended({ end: 'refused', talk_ms: 0 }),
   'ended-offline': ended({ end: 'offline', talk_ms: 0 }),

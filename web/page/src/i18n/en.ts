@@ -41,7 +41,7 @@ export const en = {
   'clock.title': 'This device’s clock is wrong',
   'clock.text': 'Calls and end dates depend on it. Set the date and time in the device’s settings to automatic, then load this page again.',
   'problem.unreachable': 'The relay cannot be reached. Check your connection; it is tried again by itself.',
-  'problem.certificate': 'The relay could not prove that it is the right one. It may be set up only for testing, or somebody may be in between. Do not call for now: ask the person for the address by another way, or tell whoever runs the relay.',
+  'problem.certificate': 'The relay could not prove that it is the right one, so this browser does not connect to it. It may be set up only for testing, or somebody may be in between. Ask the person for the address by another way, or tell whoever runs the relay.',
   'problem.udp_blocked': 'This network blocks the fast path. Calls work, with a little more delay.',
   'problem.lost': 'The connection was lost. It is being restored.',
   'problem.offline': 'This device has no network. Everything here can be read; calls need a connection.',

@@ -40,7 +40,7 @@ export const messages: Messages = {
   'clock.title': 'El reloj de este dispositivo está mal',
   'clock.text': 'Las llamadas y las fechas de fin dependen de él. Ponga la fecha y la hora del dispositivo en automático y vuelva a cargar esta página.',
   'problem.unreachable': 'No se puede llegar al repetidor. Revise su conexión; se vuelve a intentar solo.',
-  'problem.certificate': 'El repetidor no pudo demostrar que es el correcto. Puede estar instalado solo para pruebas, o puede haber alguien en medio. No llame por ahora: pida la dirección a la persona por otra vía, o avise a quien administra el repetidor.',
+  'problem.certificate': 'El repetidor no pudo demostrar que es el correcto, y este navegador no se conecta a él. Puede estar instalado solo para pruebas, o puede haber alguien en medio. Pida la dirección a la persona por otra vía, o avise a quien administra el repetidor.',
   'problem.udp_blocked': 'Esta red bloquea la vía rápida. Las llamadas funcionan, con un poco más de retraso.',
   'problem.lost': 'Se perdió la conexión. Se está restableciendo.',
   'problem.offline': 'Este dispositivo no tiene red. Aquí todo se puede leer; para llamar hace falta conexión.',

@@ -40,7 +40,7 @@ export const messages: Messages = {
   'clock.title': 'L’horloge de cet appareil est fausse',
   'clock.text': 'Les appels et les dates de fin en dépendent. Réglez la date et l’heure de l’appareil sur automatique, puis rechargez cette page.',
   'problem.unreachable': 'Le relais est injoignable. Vérifiez votre connexion ; un nouvel essai se fait de lui-même.',
-  'problem.certificate': 'Le relais n’a pas pu prouver qu’il est le bon. Il est peut-être installé pour un essai, ou quelqu’un s’est interposé. N’appelez pas pour le moment : demandez l’adresse à la personne par une autre voie, ou prévenez qui gère ce relais.',
+  'problem.certificate': 'Le relais n’a pas pu prouver qu’il est le bon ; ce navigateur ne s’y connecte donc pas. Il est peut-être installé pour un essai, ou quelqu’un s’est interposé. Demandez l’adresse à la personne par une autre voie, ou prévenez qui gère ce relais.',
   'problem.udp_blocked': 'Ce réseau bloque la voie rapide. Les appels fonctionnent, avec un peu plus de retard.',
   'problem.lost': 'La connexion a été perdue. Elle est en cours de rétablissement.',
   'problem.offline': 'Cet appareil n’a pas de réseau. Tout peut être lu ici ; pour appeler, il faut une connexion.',

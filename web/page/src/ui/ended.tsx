@@ -33,7 +33,9 @@ export function EndedScreen({ call }: { call: Call }) {
   const model = useModel()
   const to = target(model, call)
   const alarm = endIsAlarm(call.end)
-  const repeat = to && again(call.end)
+  const problem = call.end === 'link' ? model.linkProblem : null
+  // The browser would refuse that relay again.
+  const repeat = to && again(call.end) && problem !== 'certificate'
   const leave = (): void => {
     model.calls.dismissEnded()
     if (model.profile?.has_line || !model.link) model.go('/contacts')
@@ -41,7 +43,7 @@ export function EndedScreen({ call }: { call: Call }) {
   useKeys({ Escape: leave, ...(repeat ? { Enter: () => void model.calls.dial(to) } : {}) })
   const caller = model.profile?.has_line === false
   const talked = call.talk_ms > 0
-  const why = call.end === 'link' && model.linkProblem ? LINK_PROBLEMS[model.linkProblem] : undefined
+  const why = problem ? LINK_PROBLEMS[problem] : undefined
   return (
     <Screen narrow title={t(endTitle(call.end))}
       actions={<>
