@@ -6,6 +6,9 @@
 
 #define QUALITY_FAIR_Q8 5  // 2 % of the sound was not there
 #define QUALITY_POOR_Q8 20 // 8 %
+// ITU-T G.114: above 400 ms people begin to talk into each other; what is felt begins earlier.
+#define QUALITY_FAIR_US 250000
+#define QUALITY_POOR_US 400000
 
 size_t call_notes_place(const struct call_notes *n, uint32_t call)
 {
@@ -62,15 +65,32 @@ void call_notes_event(struct call_notes *n, const struct sotto_device *d,
 
 // ---- how it sounds -----------------------------------------------------------------------------
 
+static void look_at_delay(struct call_note *c, uint32_t us)
+{
+    if (us == 0) {
+        return;
+    }
+    int64_t step = (int64_t)us - c->delay_us;
+    c->delay_us = c->delays == 0 ? us : (uint32_t)(c->delay_us + step / CALL_NOTE_QUALITY_S);
+    c->delay_max_us = us > c->delay_max_us ? us : c->delay_max_us;
+    c->delay_sum_us += us;
+    c->delays++;
+}
+
 void call_note_look(struct call_note *c, const struct sotto_call_info *info)
 {
-    const struct sotto_playout_stats *p = &info->stats.playout;
-    uint64_t heard = p->played - c->heard;
-    uint64_t missing = p->concealed - c->concealed;
-    unsigned share = heard + missing > 0 ? (unsigned)(256 * missing / (heard + missing)) : 0;
+    c->second = call_meter_look(&c->meter, &info->stats);
+    const struct call_second *s = &c->second;
+    uint64_t asked = s->played + s->concealed;
+    unsigned share = asked > 0 ? (unsigned)(256 * s->concealed / asked) : 0;
+    unsigned permille = call_second_concealed_permille(s);
     c->bad_q8 = (c->bad_q8 * (CALL_NOTE_QUALITY_S - 1) + share) / CALL_NOTE_QUALITY_S;
-    c->heard = p->played;
-    c->concealed = p->concealed;
+    if (permille > c->worst_permille) {
+        c->worst_permille = permille;
+        c->worst_at_s = c->looks;
+    }
+    look_at_delay(c, info->stats.mouth_to_ear_us);
+    c->looks++;
 }
 
 enum call_quality call_note_quality(const struct call_note *note,
@@ -79,10 +99,14 @@ enum call_quality call_note_quality(const struct call_note *note,
     if (info->reconnecting) {
         return CALL_RECONNECTING;
     }
-    if (note == NULL || note->bad_q8 < QUALITY_FAIR_Q8) {
+    if (note == NULL) {
         return CALL_GOOD;
     }
-    return note->bad_q8 < QUALITY_POOR_Q8 ? CALL_FAIR : CALL_POOR;
+    if (note->bad_q8 >= QUALITY_POOR_Q8 || note->delay_us >= QUALITY_POOR_US) {
+        return CALL_POOR;
+    }
+    bool fair = note->bad_q8 >= QUALITY_FAIR_Q8 || note->delay_us >= QUALITY_FAIR_US;
+    return fair ? CALL_FAIR : CALL_GOOD;
 }
 
 const char *call_quality_text(enum call_quality q)
@@ -133,7 +157,14 @@ void call_note_entry(struct store_log_entry *out, const struct call_note *note,
         .cells_lost = info->stats.cells_lost,
         .frames_played = p->played,
         .frames_concealed = p->concealed,
+        .frames_restored = p->copies + p->retold,
     };
+    if (note != NULL) {
+        e.delay_us = note->delays > 0 ? (uint32_t)(note->delay_sum_us / note->delays) : 0;
+        e.delay_max_us = note->delay_max_us;
+        e.worst_permille = note->worst_permille;
+        e.worst_at_s = note->worst_at_s;
+    }
     const char *group = info->stats.session.group;
     snprintf(e.label, sizeof e.label, "%s", info->label);
     snprintf(e.group, sizeof e.group, "%s", group != NULL ? group : "");

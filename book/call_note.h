@@ -4,6 +4,7 @@
 #ifndef SOTTO_BOOK_CALL_NOTE_H
 #define SOTTO_BOOK_CALL_NOTE_H
 
+#include "call_second.h"
 #include "store.h"
 
 #include <sotto/device.h>
@@ -17,8 +18,13 @@ struct call_note {
     int64_t started_unix_s;
     sotto_ns active_ns;            // when the conversation began; 0 not yet
     bool logged, secure, verified; // the device forgets the latter two with the keys
-    uint64_t heard, concealed;     // at the last look
+    struct call_meter meter;       // until the last look
+    struct call_second second;     // before it
     unsigned bad_q8;               // share of the sound that was not there, smoothed, in 1/256
+    uint32_t delay_us;             // from mouth to ear, smoothed; 0 unknown
+    uint32_t looks, delays;        // seconds looked at, and those with a known delay
+    uint64_t delay_sum_us;
+    uint32_t delay_max_us, worst_permille, worst_at_s; // see store_log_entry
 };
 
 struct call_notes {

@@ -131,6 +131,10 @@ struct store_log_entry {
     char transport[16]; // "quic"
     uint32_t rtt_us, jitter_us, rekeys;
     uint64_t cells_sent, cells_received, cells_lost, frames_played, frames_concealed;
+    uint64_t frames_restored;        // of those played: from copies and DRED
+    uint32_t delay_us, delay_max_us; // estimate from mouth to ear: mean, greatest of a second
+    uint32_t worst_permille;         // of the sound concealed, in the second with most of it
+    uint32_t worst_at_s;             // which second that was
 };
 
 int store_log_add(struct store *s, const struct store_log_entry *e);

@@ -313,6 +313,11 @@ int codec_log_encode(const struct store_log_entry *e, uint8_t out[CODEC_LOG_BYTE
     wire_write_u64(&w, e->cells_lost);
     wire_write_u64(&w, e->frames_played);
     wire_write_u64(&w, e->frames_concealed);
+    wire_write_u64(&w, e->frames_restored); // an entry from before has zeros from here on
+    wire_write_u32(&w, e->delay_us);
+    wire_write_u32(&w, e->delay_max_us);
+    wire_write_u32(&w, e->worst_permille);
+    wire_write_u32(&w, e->worst_at_s);
     return finish(&w);
 }
 
@@ -342,6 +347,11 @@ int codec_log_decode(struct store_log_entry *out, const uint8_t *data, size_t le
     e.cells_lost = wire_read_u64(&r);
     e.frames_played = wire_read_u64(&r);
     e.frames_concealed = wire_read_u64(&r);
+    e.frames_restored = wire_read_u64(&r);
+    e.delay_us = wire_read_u32(&r);
+    e.delay_max_us = wire_read_u32(&r);
+    e.worst_permille = wire_read_u32(&r);
+    e.worst_at_s = wire_read_u32(&r);
     int error = done(&r);
     if (error == SOTTO_OK) {
         *out = e;

@@ -37,16 +37,16 @@ static void status_text(const struct desk *d, const struct sotto_call_info *info
                         char out[STATUS_BYTES])
 {
     const struct call_note *note = desk_note(d, info->call);
-    char duration[OUTPUT_TIME_BYTES] = "";
+    char duration[OUTPUT_TIME_BYTES] = "", words[DESK_TEXT_BYTES];
     if (note == NULL || note->active_ns == 0) {
         snprintf(out, STATUS_BYTES, "%s", desk_keys(d));
         return;
     }
     output_duration((clock_now().mono_ns - note->active_ns) / SOTTO_NS_PER_S, duration);
-    snprintf(out, STATUS_BYTES, "%s%s%s%s  %s  %.0f ms   %s", duration,
-             info->held ? "  on hold" : "", info->peer_held ? "  held by them" : "",
-             info->muted ? "  muted" : "", desk_quality(d, info), (double)info->stats.rtt_ns / 1e6,
-             desk_keys(d));
+    desk_quality_words(d, info->call, words);
+    snprintf(out, STATUS_BYTES, "%s%s%s%s  %s%s%.80s   %s", duration, info->held ? "  on hold" : "",
+             info->peer_held ? "  held by them" : "", info->muted ? "  muted" : "",
+             desk_quality(d, info), words[0] != '\0' ? ", " : "", words, desk_keys(d));
 }
 
 static void status_ring(struct status *s, sotto_ns now)

@@ -4,7 +4,7 @@
 #include "call_note.h"
 #include "store.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
 struct options {
     uint32_t limit;
@@ -15,17 +15,27 @@ static const struct option_spec table[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL, 0, 0},
 };
 #define SHOWN_BY_DEFAULT 50
+#define FIGURES_BYTES    320
+#define FIGURES_INDENT   20 // where labels begin
+
+static json_t *or_null(uint32_t v)
+{
+    return v == 0 ? json_null() : json_integer(v);
+}
 
 static json_t *quality_json(const struct store_log_entry *e)
 {
-    return json_pack("{s:s?,s:s?,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "group",
+    return json_pack("{s:s?,s:s?,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:I}", "group",
                      e->group[0] != 0 ? e->group : NULL, "transport",
                      e->transport[0] != 0 ? e->transport : NULL, "rtt_us", (json_int_t)e->rtt_us,
                      "jitter_us", (json_int_t)e->jitter_us, "rekeys", (json_int_t)e->rekeys,
                      "cells_sent", (json_int_t)e->cells_sent, "cells_received",
                      (json_int_t)e->cells_received, "cells_lost", (json_int_t)e->cells_lost,
                      "frames_played", (json_int_t)e->frames_played, "frames_concealed",
-                     (json_int_t)e->frames_concealed);
+                     (json_int_t)e->frames_concealed, "frames_restored",
+                     (json_int_t)e->frames_restored, "delay_us", or_null(e->delay_us),
+                     "delay_max_us", or_null(e->delay_max_us), "worst_permille",
+                     (json_int_t)e->worst_permille, "worst_at_s", (json_int_t)e->worst_at_s);
 }
 
 static json_t *entry_json(const struct store_log_entry *e)
@@ -50,15 +60,47 @@ static void say_call(const struct output *o, const struct store_log_entry *e)
                    e->verified ? ", verified"
                    : e->secure ? ""
                                : ", not secured");
-        if (e->frames_played > 0 && e->frames_concealed > 0) {
-            output_say(o, ", %.1f %% of the sound concealed",
-                       100.0 * (double)e->frames_concealed /
-                           (double)(e->frames_played + e->frames_concealed));
-        }
     } else if (e->incoming && (e->end == SOTTO_END_CANCELLED || e->end == SOTTO_END_NO_ANSWER)) {
         output_styled(o, STYLE_WARN, "missed");
     } else {
         output_say(o, "%s", sotto_end_text(e->end));
+    }
+}
+
+static double percent(uint64_t part, uint64_t rest)
+{
+    return part == 0 ? 0 : 100.0 * (double)part / (double)(part + rest);
+}
+
+// How an answered call was carried: what is not known, or was nothing, is left out.
+static void say_figures(const struct output *o, const struct store_log_entry *e)
+{
+    char text[FIGURES_BYTES] = "", at[OUTPUT_TIME_BYTES];
+    size_t n = 0;
+    uint64_t sound = e->frames_played + e->frames_concealed;
+    if (e->delay_us > 0) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.0f ms delay (at most %.0f), ",
+                              e->delay_us / 1e3, e->delay_max_us / 1e3);
+    }
+    if (e->cells_lost > 0) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.1f %% of the cells lost, ",
+                              percent(e->cells_lost, e->cells_received));
+    }
+    if (e->frames_restored > 0) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.1f %% of the sound restored, ",
+                              percent(e->frames_restored, sound - e->frames_restored));
+    }
+    if (e->frames_concealed > 0) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.1f %% concealed, ",
+                              percent(e->frames_concealed, e->frames_played));
+    }
+    if (e->worst_permille > 0) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "worst second %.0f %% at %s, ",
+                              e->worst_permille / 10.0, output_duration(e->worst_at_s, at));
+    }
+    if (n >= 2) {
+        text[n - 2] = 0;
+        output_paragraph(o, FIGURES_INDENT, text);
     }
 }
 
@@ -81,6 +123,9 @@ static void say_entry(const struct output *o, const struct store_log_entry *e, s
         say_call(o, e);
     }
     output_say(o, "\n");
+    if (call && e->answered) {
+        say_figures(o, e);
+    }
 }
 
 static void say_all(const struct output *o, const struct store_log_entry *list, size_t count)

@@ -125,21 +125,9 @@ bool desk_current(const struct desk *d, struct sotto_call_info *out)
            find_call(d, out, is_held);
 }
 
-const char *desk_quality(const struct desk *d, const struct sotto_call_info *info)
+bool desk_talking(const struct desk *d, struct sotto_call_info *out)
 {
-    return call_quality_text(call_note_quality(desk_note(d, info->call), info));
-}
-
-// Once a second: how much of the last second was not there.
-static void look_at_quality(struct desk *d)
-{
-    struct sotto_call_info info;
-    if (find_call(d, &info, is_talking)) {
-        struct call_note *note = call_notes_find(&d->notes, info.call);
-        if (note != NULL) {
-            call_note_look(note, &info);
-        }
-    }
+    return find_call(d, out, is_talking);
 }
 
 // ---- the log ------------------------------------------------------------------------------------
@@ -386,7 +374,7 @@ static void on_second(uv_timer_t *timer)
 {
     struct desk *d = timer->data;
     accept_rung(d);
-    look_at_quality(d);
+    desk_quality_second(d);
     desk_stats_second(d);
     check_call_limit(d);
     // Another process may have made or revoked a number.

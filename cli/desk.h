@@ -56,12 +56,28 @@ enum desk_line {
     DESK_LINE_REPLACED
 };
 
+#define DESK_SECONDS 60 // that the screen's graph goes back
+
+// What one second of a conversation was like.
+struct desk_second {
+    uint32_t delay_ms; // from mouth to ear; 0 unknown
+    uint32_t lost_permille, restored_permille, concealed_permille;
+};
+
+struct desk_quality {
+    struct desk_second seconds[DESK_SECONDS]; // the newest at count - 1
+    uint32_t count;                           // in all
+    enum call_quality now, told;
+    uint32_t lasts_s, since_told_s;
+};
+
 // What the desk knows of a call beside its note.
 struct desk_call {
     struct rusage usage;         // of the process, when the conversation began
     struct runner_lateness late; // of the runner, then
     bool asking;                 // do the words match?
     struct call_meter meter;     // of the file of statistics
+    struct desk_quality quality;
 };
 
 // The file of statistics, and what the links carried.
@@ -118,6 +134,8 @@ enum cli_exit desk_exit(const struct desk *d);
 bool desk_key(struct desk *d, int key);
 // The call that keys mean, and that the screen shows first. False: there is none.
 bool desk_current(const struct desk *d, struct sotto_call_info *out);
+// The call that is talked in, not held. False: there is none.
+bool desk_talking(const struct desk *d, struct sotto_call_info *out);
 // The incoming call that has been ringing longest: another one does not take its place under the
 // user's finger. False: there is none.
 bool desk_ringing(const struct desk *d, struct sotto_call_info *out);
@@ -134,11 +152,20 @@ void desk_notice(struct desk *d, enum output_mark mark, const char *fmt, ...)
 void desk_progress(struct desk *d, enum output_mark mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 const char *desk_line_text(const struct desk *d);
-// "good", "fair", "poor", "reconnecting".
-const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);
 
 // call_note_leak_is_news, by the newest of the log.
 bool desk_leak_is_news(const struct desk *d, const struct sotto_event *ev);
+
+// ---- desk_quality.c
+// "good", "fair", "poor", "reconnecting".
+const char *desk_quality(const struct desk *d, const struct sotto_call_info *info);
+void desk_quality_second(struct desk *d); // once a second
+// A second of that call, 0: the last one. NULL: not so many yet, or more than DESK_SECONDS.
+const struct desk_second *desk_second_ago(const struct desk *d, uint32_t call, unsigned ago);
+// The mean of the last CALL_NOTE_QUALITY_S.
+struct desk_second desk_lately(const struct desk *d, uint32_t call);
+// The same in words: "97 ms delay, 2.1 % lost, 0.4 % concealed"; what is nothing is left out.
+void desk_quality_words(const struct desk *d, uint32_t call, char out[DESK_TEXT_BYTES]);
 
 // ---- desk_json.c: the same events as JSON lines. The value is released.
 void desk_json(const struct desk *d, const char *event, json_t *fields);

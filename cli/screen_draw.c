@@ -161,18 +161,10 @@ static int draw_words(const struct screen *s, int y, const struct sotto_call_inf
 static int draw_sound(const struct screen *s, int y, const struct sotto_call_info *info)
 {
     struct runner_levels levels;
-    const char *quality = desk_quality(s->desk, info);
-    bool good = strcmp(quality, "good") == 0;
     runner_levels(s->desk->runner, &levels);
     draw_meter(s, y, 2, "you ", info->muted || info->held ? 0 : levels.mic);
     draw_meter(s, y, COLS >= 46 ? 24 : 20, "them", info->held ? 0 : levels.speaker);
-    int x = 2 + put_text(y + 1, 2, COLS - 4, LOOK_DIM, "quality  ");
-    x += put_text(y + 1, x, COLS - x, good ? LOOK_GOOD : LOOK_WARN, quality);
-    if (info->stats.rtt_ns != 0) {
-        put_format(y + 1, x, COLS - x - 1, LOOK_DIM, ", %.0f ms round trip",
-                   (double)info->stats.rtt_ns / 1e6);
-    }
-    return y + 2;
+    return graph_draw(s, y + 1, info);
 }
 
 static int draw_call(const struct screen *s, int y, const struct sotto_call_info *info)

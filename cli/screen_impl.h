@@ -3,6 +3,7 @@
 //
 //   screen.c       making one, keys, resizing, when to draw
 //   screen_draw.c  what is where
+//   screen_graph.c the last minute of a call
 //   screen_put.c   text clipped to the terminal
 #ifndef SOTTO_CLI_SCREEN_IMPL_H
 #define SOTTO_CLI_SCREEN_IMPL_H
@@ -47,6 +48,11 @@ enum screen_style {
 
 // ---- screen_draw.c
 void screen_draw(struct screen *s);
+
+// ---- screen_graph.c
+// How a call sounds, in a line, and a graph of its last minute if there are rows for it: the first
+// row below.
+int graph_draw(const struct screen *s, int y, const struct sotto_call_info *info);
 
 // ---- screen_put.c
 void put_colors(bool color);

@@ -53,6 +53,9 @@ done
 [ "$(event ottawa '"state":"ended"' statistics.cells.sent)" -gt 150 ] || fail_of "cells"
 run 0 log --store "$T/kyiv"
 out_has 'Ottawa'
+out_has 'ms delay'
+run 0 log --store "$T/kyiv" --json
+[ "$(json log.0.quality.delay_us)" -gt 20000 ] || fail_of "the log lacks the delay"
 
 # --- the number in other hands ---
 start kyiv listen --json --mic silence --speaker none

@@ -416,6 +416,10 @@ static void two_people_talk(void **state)
     assert_string_equal(rig_text(e, "end"), "peer_hangup");
     assert_string_equal(rig_text(e, "label"), "Benjamin");
     assert_in_range(rig_integer(e, "duration_s"), 4, 7);
+    const json_t *quality = json_object_get(e, "quality");
+    assert_true(json_is_real(json_object_get(quality, "delay_ms")));
+    assert_true(json_number_value(json_object_get(quality, "loss")) == 0);
+    assert_true(json_number_value(json_object_get(quality, "concealed")) < 0.2);
     json_decref(log);
     log = log_of(ben, 1);
     assert_false(rig_true(log, "0.incoming") || rig_true(log, "0.verified"));

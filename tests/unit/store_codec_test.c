@@ -89,6 +89,11 @@ static struct store_log_entry an_entry(void)
     e.cells_lost = 6;
     e.frames_played = 7;
     e.frames_concealed = UINT64_MAX;
+    e.frames_restored = 8;
+    e.delay_us = 9;
+    e.delay_max_us = 10;
+    e.worst_permille = 11;
+    e.worst_at_s = UINT32_MAX;
     return e;
 }
 
@@ -231,9 +236,28 @@ static void test_log(void **state)
     assert_int_equal(codec_log_encode(&in, box), SOTTO_EINVAL);
 }
 
+// As version 0.1 wrote it: the figures that came later are zeros there, and read as unknown.
+static void test_log_from_before(void **state)
+{
+    (void)state;
+    const size_t texts = 1 + SOTTO_NAME_MAX_BYTES + 32 + 1 + 31 + 1 + 15;
+    const size_t then = 1 + 1 + 5 + 8 + 4 + 1 + texts + 3 * 4 + 5 * 8;
+    struct store_log_entry in = an_entry(), out;
+    uint8_t box[CODEC_LOG_BYTES];
+    assert_int_equal(codec_log_encode(&in, box), SOTTO_OK);
+    assert_int_equal(box[then - 1], 0xff); // the end of frames_concealed
+    assert_int_equal(box[then + 7], 8);    // the end of frames_restored
+    memset(box + then, 0, sizeof box - then);
+    assert_int_equal(codec_log_decode(&out, box, sizeof box), SOTTO_OK);
+    in.frames_restored = 0;
+    in.delay_us = in.delay_max_us = in.worst_permille = in.worst_at_s = 0;
+    assert_memory_equal(&in, &out, sizeof in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log_from_before),
         cmocka_unit_test(test_profile),
         cmocka_unit_test(test_number),
         cmocka_unit_test(test_contact),

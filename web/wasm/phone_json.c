@@ -290,15 +290,35 @@ static bool has_contact(const struct sotto_contact *contacts, size_t count,
     return false;
 }
 
+static double share(uint64_t part, uint64_t rest)
+{
+    return part == 0 ? 0 : (double)part / (double)(part + rest);
+}
+
+// How an answered call was carried; NULL: nothing is known of it.
+static json_t *log_quality(const struct store_log_entry *e)
+{
+    uint64_t sound = e->frames_played + e->frames_concealed;
+    if (e->kind != STORE_LOG_CALL || !e->answered || sound == 0) {
+        return NULL;
+    }
+    return json_pack("{s:f,s:f,s:f,s:f,s:f}", "delay_ms", e->delay_us / 1e3, "loss",
+                     share(e->cells_lost, e->cells_received), "restored",
+                     share(e->frames_restored, sound - e->frames_restored), "concealed",
+                     share(e->frames_concealed, e->frames_played), "worst",
+                     e->worst_permille / 1e3);
+}
+
 json_t *json_log_entry(const struct store_log_entry *e, const struct sotto_contact *contacts,
                        size_t count)
 {
     bool contact = e->has_peer && has_contact(contacts, count, &e->peer);
-    return json_pack("{s:s,s:b,s:b,s:b,s:b,s:I,s:I,s:s,s:s,s:o*,s:o*}", "kind",
+    return json_pack("{s:s,s:b,s:b,s:b,s:b,s:I,s:I,s:s,s:s,s:o*,s:o*,s:o*}", "kind",
                      call_log_kind_name(e->kind), "incoming", (int)e->incoming, "answered",
                      (int)e->answered, "secure", (int)e->secure, "verified", (int)e->verified,
                      "started", (json_int_t)e->started_unix_s, "duration_s",
                      (json_int_t)e->duration_s, "end", call_end_name(e->end), "label", e->label,
                      "contact", contact ? json_hex(e->peer.bytes, sizeof e->peer.bytes) : NULL,
-                     "peer", e->has_peer ? json_fingerprint(&e->peer) : NULL);
+                     "peer", e->has_peer ? json_fingerprint(&e->peer) : NULL, "quality",
+                     log_quality(e));
 }

@@ -43,7 +43,9 @@ const entry = (ago: number, label: string, more: Partial<LogEntry>): LogEntry =>
 export const LOG: LogEntry[] = [
   entry(600, 'Ottawa', { contact: 'c1', answered: false, duration_s: 0, end: 'cancelled' }),
   entry(1800, 'The Hague', { kind: 'leak', answered: false, duration_s: 0, end: 'none', peer: key('9') }),
-  entry(3600, 'Ottawa', { contact: 'c1', peer: key('b') }),
+  entry(3600, 'Ottawa', {
+    contact: 'c1', peer: key('b'), quality: { delay_ms: 131, loss: 0.021, restored: 0.018, concealed: 0.003, worst: 0.22 },
+  }),
   entry(DAY, 'Prime Minister’s private office, Canberra', { contact: 'c2', incoming: false, verified: false, duration_s: 3700 }),
   entry(DAY + 900, 'Brasília', { contact: 'c3', incoming: false, answered: false, duration_s: 0, end: 'no_answer' }),
   entry(3 * DAY, 'Brasília', { contact: 'c3', kind: 'bound', end: 'none', duration_s: 0 }),

@@ -409,6 +409,7 @@ export const messages: Messages = {
   'history.what': 'ماذا',
   'history.end': 'كيف انتهت',
   'history.security': 'الأمان',
+  'history.quality': 'الصوت',
   'history.clear': 'محو السجل',
   'history.clear.text': 'تُمحى كل السجلات من هذا الجهاز. وتبقى جهات الاتصال والأرقام.',
   'history.clear.do': 'محو',

@@ -418,6 +418,7 @@ export const en = {
   'history.what': 'What',
   'history.end': 'How it ended',
   'history.security': 'Security',
+  'history.quality': 'Sound',
   'history.clear': 'Clear the history',
   'history.clear.text': 'All entries are erased from this device. Contacts and numbers stay.',
   'history.clear.do': 'Clear',

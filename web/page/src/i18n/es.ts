@@ -409,6 +409,7 @@ export const messages: Messages = {
   'history.what': 'Qué',
   'history.end': 'Cómo terminó',
   'history.security': 'Seguridad',
+  'history.quality': 'Sonido',
   'history.clear': 'Borrar el historial',
   'history.clear.text': 'Todas las entradas se borran de este dispositivo. Los contactos y números quedan.',
   'history.clear.do': 'Borrar',

@@ -409,6 +409,7 @@ export const messages: Messages = {
   'history.what': 'Quoi',
   'history.end': 'Comment il s’est terminé',
   'history.security': 'Sécurité',
+  'history.quality': 'Son',
   'history.clear': 'Vider l’historique',
   'history.clear.text': 'Toutes les entrées sont effacées de cet appareil. Contacts et numéros restent.',
   'history.clear.do': 'Vider',

@@ -409,6 +409,7 @@ export const messages: Messages = {
   'history.what': 'Что',
   'history.end': 'Чем закончилось',
   'history.security': 'Защита',
+  'history.quality': 'Звук',
   'history.clear': 'Очистить журнал',
   'history.clear.text': 'Все записи будут стёрты с этого устройства. Контакты и номера останутся.',
   'history.clear.do': 'Очистить',

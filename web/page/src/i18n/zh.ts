@@ -409,6 +409,7 @@ export const messages: Messages = {
   'history.what': '内容',
   'history.end': '如何结束',
   'history.security': '安全',
+  'history.quality': '音质',
   'history.clear': '清空记录',
   'history.clear.text': '此设备上的所有记录将被清除。联系人和号码会保留。',
   'history.clear.do': '清空',

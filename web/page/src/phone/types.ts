@@ -125,6 +125,9 @@ export interface LogEntry {
   label: string
   contact?: string
   peer?: string
+  /** How it was carried: mean delay from mouth to ear (0 unknown), shares 0..1; worst: of the sound filled in, in the
+   * worst second. */
+  quality?: { delay_ms: number; loss: number; restored: number; concealed: number; worst: number }
 }
 
 /** What a pasted or opened link is. */

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { t } from '../i18n'
 import type { LogEntry } from '../phone/types'
 import { endText } from './errors'
-import { date, dateTime, hexGroups, length, when } from './format'
+import { date, dateTime, hexGroups, length, milliseconds, percent, when } from './format'
 import { Icon, type IconName } from './icons'
 import { Button, Dialog, Screen, useModel } from './parts'
 import { isMissed } from './model'
@@ -18,6 +18,15 @@ function look(entry: LogEntry): { icon: IconName; text: string; bad: boolean } {
   return { icon: 'out', text: (entry.answered ? t('history.out') : t('history.unanswered')) + talked, bad: false }
 }
 
+/** How a call was carried, in a line. */
+function sound(quality: NonNullable<LogEntry['quality']>): string {
+  return [
+    quality.delay_ms > 0 ? `${t('quality.delay')} ${milliseconds(quality.delay_ms)}` : '',
+    `${t('quality.loss')} ${percent(quality.loss)}`,
+    `${t('quality.concealed')} ${percent(quality.concealed)}`,
+  ].filter(Boolean).join(' · ')
+}
+
 function Details({ entry, onClose }: { entry: LogEntry; onClose: () => void }) {
   const model = useModel()
   const contact = model.contacts.find(c => c.id === entry.contact)
@@ -29,6 +38,7 @@ function Details({ entry, onClose }: { entry: LogEntry; onClose: () => void }) {
         {entry.kind === 'call' && <div><dt>{t('history.end')}</dt><dd>{t(endText(entry.end))}</dd></div>}
         {entry.kind === 'call' && entry.answered && <div><dt>{t('history.security')}</dt>
           <dd>{t(entry.verified ? 'security.verified' : entry.secure ? 'security.encrypted' : 'history.insecure')}</dd></div>}
+        {entry.quality && <div><dt>{t('history.quality')}</dt><dd>{sound(entry.quality)}</dd></div>}
         {entry.peer && <div><dt>{t('fingerprint')}</dt><dd class="mono" dir="ltr">{hexGroups(entry.peer.replaceAll(' ', ''))}</dd></div>}
       </dl>
       <div class="dialog-actions">
