@@ -17,8 +17,9 @@ export function date(unix_s: number): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'long' }).format(unix_s * 1000)
 }
 
+/** On one line, also where "PM" follows. */
 export function time(unix_s: number): string {
-  return new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'short' }).format(unix_s * 1000)
+  return new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'short' }).format(unix_s * 1000).replaceAll(' ', '\u00a0')
 }
 
 export function dateTime(unix_s: number): string {
