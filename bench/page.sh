@@ -7,7 +7,8 @@ if [ ! -e "$2" ]; then
     echo "$2 is not built: make wasm"
     exit 77
 fi
-export SOTTO_WEIGHTS_DIR=${SOTTO_DEPS:-build/deps}/wasm/opus/weights
+export SOTTO_WEIGHTS
+SOTTO_WEIGHTS=$(dirname "$2")/../core/media/voice.weights
 native=$("$1")
 wasm=$(node --no-warnings tests/wasm/run.mjs "$2")
 printf '%-18s %10s %10s %10s\n' 'ms, mean' native wasm limit

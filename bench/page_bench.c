@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a page has to compute, measured in the same way as WebAssembly and natively: bench/page.sh
 // runs both and compares. One line a measurement: name, mean in milliseconds.
+#include "media/stretch.h"
+#include "media/voice_fill.h"
 #include "sound.h"
 
 #include <sotto/identity.h>
@@ -12,6 +14,8 @@
 #define HANDSHAKES 20
 #define FRAMES     500 // ten seconds
 #define LOSS_EVERY 10
+#define ROUNDS     3 // of a call's voice: the machine does other things too
+#define ROOM_BYTES 140
 
 #define WEIGHTS_MAX_BYTES (8 << 20)
 
@@ -135,21 +139,170 @@ static void decode(void)
     sotto_voice_decoder_free(d);
 }
 
+// DRED of half a second: taken in whole, and a frame spoken from it.
+static void history(void)
+{
+    const struct voice_shape shape = {.bytes = 138, .history = 25};
+    struct sotto_voice_encoder *e;
+    struct sotto_voice_decoder *d = NULL;
+    struct voice_history *h = NULL;
+    uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
+    int16_t out[SOTTO_FRAME_SAMPLES];
+    double load_ms = 0, decode_ms = 0;
+    check(sotto_voice_encoder_new(&e, sotto_env_default()) == 0 &&
+              sotto_voice_decoder_new(&d, sotto_env_default()) == 0 &&
+              voice_history_new(&h, sotto_env_default()) == 0,
+          "history");
+    size_t told = 0;
+    for (size_t i = 0; i < FRAMES; i++) {
+        check(voice_encode(e, &shape, pcm + i * SOTTO_FRAME_SAMPLES, packet) == 0, "encode");
+        double start = now_ms();
+        unsigned reach = voice_history_load(h, packet, shape.bytes, VOICE_REACH_MAX_TICKS);
+        load_ms += now_ms() - start;
+        start = now_ms();
+        if (reach > 0 && i % LOSS_EVERY == 0) {
+            check(voice_decode_history(d, h, 1, out) == 0, "decode of history");
+            told++;
+            decode_ms += now_ms() - start;
+        }
+        check(sotto_voice_decode(d, packet, shape.bytes, out) == 0, "decode");
+    }
+    check(told > FRAMES / LOSS_EVERY / 2, "history");
+    say("dred-load", load_ms, FRAMES);
+    say("dred-decode", decode_ms, told);
+    voice_history_free(h);
+    sotto_voice_decoder_free(d);
+    sotto_voice_encoder_free(e);
+}
+
+static void stretch(void)
+{
+    static int16_t sound[STRETCH_LAG_MAX + 3 * SOTTO_FRAME_SAMPLES + STRETCH_LAG_MAX];
+    size_t by = 0;
+    double start = now_ms();
+    for (size_t i = 0; i + 3 < FRAMES; i++) {
+        int16_t *next = sound + STRETCH_LAG_MAX;
+        memcpy(next, pcm + i * SOTTO_FRAME_SAMPLES, 3 * SOTTO_FRAME_SAMPLES * sizeof *next);
+        by += i % 2 == 0 ? stretch_shorten(next, 3 * SOTTO_FRAME_SAMPLES, STRETCH_LAG_MAX, true)
+                         : stretch_lengthen(next, 3 * SOTTO_FRAME_SAMPLES, STRETCH_LAG_MAX, true);
+    }
+    say("stretch", now_ms() - start, FRAMES - 3);
+    check(by > 0, "stretch");
+}
+
+// ---- all that a call's voice takes in 20 ms: a cell is filled, what has come is taken in and
+// played
+
+struct network {
+    const char *name;
+    bool neural;
+    unsigned per_mille, burst; // cells lost: how many, and in a row
+    struct loss_view report;
+};
+
+static void one_tick(const struct network *n, struct voice_fill *fill,
+                     struct sotto_voice_encoder *e, struct sotto_playout *p, size_t i, bool lost)
+{
+    int16_t out[SOTTO_FRAME_SAMPLES];
+    struct cell_content c = {0};
+    sotto_ns now = i * SOTTO_TICK_NS;
+    (void)n;
+    check(voice_fill_cell(fill, e, pcm + i * SOTTO_FRAME_SAMPLES, ROOM_BYTES, &c) == 0, "fill");
+    for (size_t k = 0; !lost && k < c.earlier_count; k++) {
+        (void)sotto_playout_put_copy(p, i - c.earlier[k].distance, c.earlier[k].packet,
+                                     c.earlier[k].len, now);
+    }
+    if (!lost) {
+        (void)sotto_playout_put(p, i, c.voice, c.voice_len, now);
+    }
+    (void)sotto_playout_get(p, out, now + 1);
+}
+
+// Each round does the very same: the least of each tick's times is what it takes.
+static void call_once(const struct network *n, double least_ms[FRAMES], bool first)
+{
+    struct sotto_voice_encoder *e;
+    struct sotto_playout *p = NULL;
+    struct voice_fill fill;
+    uint64_t rng = 7;
+    unsigned left = 0;
+    check(sotto_voice_encoder_new(&e, sotto_env_default()) == 0 &&
+              sotto_playout_new(&p, sotto_env_default()) == 0,
+          "voice");
+    voice_encoder_set_neural(e, n->neural);
+    sotto_playout_set_neural(p, n->neural);
+    voice_fill_init(&fill);
+    voice_fill_report(&fill, n->report);
+    for (size_t i = 0; i < FRAMES; i++) {
+        if (left == 0 && i > 10 && prng_below(&rng, 1000 * n->burst) < n->per_mille) {
+            left = n->burst;
+        }
+        double start = now_ms();
+        one_tick(n, &fill, e, p, i, left > 0);
+        double took = now_ms() - start;
+        least_ms[i] = first || took < least_ms[i] ? took : least_ms[i];
+        left -= left > 0;
+    }
+    if (getenv("PAGE_BENCH_VERBOSE") != NULL) {
+        struct sotto_playout_stats s;
+        sotto_playout_stats(p, &s);
+        fprintf(stderr, "%s: played %u, copies %u, retold %u, concealed %u\n", n->name,
+                (unsigned)s.played, (unsigned)s.copies, (unsigned)s.retold, (unsigned)s.concealed);
+    }
+    sotto_voice_encoder_free(e);
+    sotto_playout_free(p);
+}
+
+static void calls(void)
+{
+    static const struct network networks[] = {
+        {"frame-clean", true, 0, 1, {0, 0, true}},
+        {"frame-lost-20", true, 200, 1, {51, 5, true}},
+        {"frame-bursts-120", true, 100, 6, {26, 24, true}},
+        {"frame-bursts-250", true, 100, 12, {26, 48, true}},
+        {"frame-plain-20", false, 200, 1, {51, 5, false}},
+    };
+    for (size_t k = 0; k < sizeof networks / sizeof networks[0]; k++) {
+        static double ms[FRAMES];
+        char worst[64];
+        double sum = 0, most = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            call_once(&networks[k], ms, round == 0);
+        }
+        for (size_t i = 0; i < FRAMES; i++) {
+            sum += ms[i];
+            most = ms[i] > most ? ms[i] : most;
+        }
+        say(networks[k].name, sum, FRAMES);
+        snprintf(worst, sizeof worst, "%s-worst", networks[k].name);
+        say(worst, most, 1);
+    }
+}
+
 // Natively they are compiled in; a page hands over the same file.
 static void weights(void)
 {
-    const char *dir = getenv("SOTTO_WEIGHTS_DIR");
+    const char *path = getenv("SOTTO_WEIGHTS");
     static uint8_t data[WEIGHTS_MAX_BYTES];
-    char path[512];
-    if (dir == NULL || sotto_voice_weights(data, 0) == SOTTO_ESTATE) {
+    if (path == NULL || sotto_voice_weights(data, 0) == SOTTO_ESTATE) {
         return;
     }
-    snprintf(path, sizeof path, "%s/plc.weights", dir);
     FILE *f = fopen(path, "rb");
     check(f != NULL, path);
     size_t len = fread(data, 1, sizeof data, f);
     fclose(f);
-    check(sotto_voice_weights(data, len) == 0, "weights");
+    int n;
+    double start = now_ms(), most = 0;
+    do {
+        double step = now_ms();
+        n = sotto_voice_weights(data, len);
+        step = now_ms() - step;
+        most = step > most ? step : most;
+    } while (n == 1);
+    if (getenv("PAGE_BENCH_VERBOSE") != NULL) {
+        fprintf(stderr, "weights: %.1f ms, a step %.2f ms\n", now_ms() - start, most);
+    }
+    check(n == 0, "weights");
 }
 
 int main(void)
@@ -159,5 +312,8 @@ int main(void)
     (void)sound_speech(pcm, FRAMES * SOTTO_FRAME_SAMPLES);
     encode();
     decode();
+    history();
+    stretch();
+    calls();
     return 0;
 }

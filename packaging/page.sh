@@ -43,5 +43,5 @@ if [ "$(cat build/wasm/.configured 2>/dev/null)" != "$stamp" ]; then
     packaging/setup.sh wasm
     echo "$stamp" >build/wasm/.configured
 fi
-ninja -C build/wasm web/wasm/sotto.wasm
+ninja -C build/wasm web/wasm/sotto.wasm core/media/voice.weights
 exec node web/page/build.mjs "$@"

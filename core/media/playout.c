@@ -29,13 +29,13 @@ struct sotto_playout {
     struct playout_policy policy;
     struct frame_store store;
     struct sotto_playout_stats stats;
-    uint64_t oldest;     // frames below it are out of the store
-    uint32_t concealing; // frames in a row
-    bool plain;          // no neural parts
-    bool sound;          // what was decoded last was received
-    bool history_loaded;
-    uint64_t history_tick; // of the packet whose history is loaded
-    uint32_t unstretched;  // asks since the last stretch
+    uint64_t oldest;         // frames below it are out of the store
+    uint32_t concealing;     // frames in a row
+    bool plain;              // no neural parts
+    bool sound;              // what was decoded last was received
+    unsigned history_loaded; // ticks back that can be spoken of; 0: none
+    uint64_t history_tick;   // from this packet
+    uint32_t unstretched;    // asks since the last stretch
     bool has_transit;
     int64_t transit_us;
     uint64_t jitter_16; // RFC 3550 §A.8: sixteen times the estimate
@@ -95,7 +95,7 @@ static void start_over(struct sotto_playout *p)
     frame_store_clear(&p->store);
     p->oldest = 0;
     p->concealing = 0;
-    p->history_loaded = false;
+    p->history_loaded = 0;
     p->has_transit = false;
 }
 
@@ -151,7 +151,7 @@ static void take_history(struct sotto_playout *p, uint64_t tick, const uint8_t *
         return;
     }
     unsigned reach = voice_history_reach(p->history, packet, len);
-    p->history_loaded = false;
+    p->history_loaded = 0;
     for (back = 1; back <= farthest && back <= reach; back++) {
         if (playout_policy_lacks(&p->policy, &p->store, tick - back)) {
             delay_model_recovered(&p->policy.delay, tick - back, now);
@@ -290,14 +290,16 @@ static bool play(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME
 static bool recover(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     const struct stored_frame *f = frame_store_teller(&p->store, tick);
-    if (!p->history_loaded || p->history_tick != f->tick) {
-        if (voice_history_load(p->history, f->packet, f->len) == 0) {
+    unsigned back = (unsigned)(f->tick - tick);
+    if (p->history_loaded < back || p->history_tick != f->tick) {
+        p->history_loaded = 0;
+        if (voice_history_load(p->history, f->packet, f->len, back) == 0) {
             return false;
         }
-        p->history_loaded = true;
+        p->history_loaded = back; // the nearer ones come next
         p->history_tick = f->tick;
     }
-    if (voice_decode_history(p->decoder, p->history, (unsigned)(f->tick - tick), pcm) != 0) {
+    if (voice_decode_history(p->decoder, p->history, back, pcm) != 0) {
         return false;
     }
     p->stats.retold++;

@@ -17,6 +17,8 @@
 #define SAMPLE_BITS        16
 // Without neural networks: concealment as in RFC 6716, and no DRED.
 #define DECODER_PLAIN      4
+// What DRED tells of may end so much before its packet.
+#define DRED_OFFSET_TICKS  2
 #define DRED_DURATION      (VOICE_REACH_MAX_TICKS * SOTTO_TICK_MS / 10) // in units of 10 ms
 
 static_assert(DRED_DURATION <= 100, "Opus goes back a second at most");
@@ -33,6 +35,7 @@ struct sotto_voice_encoder {
     bool dred;                // Opus has it, and its weights
     bool neural;              // and it is wanted
     struct voice_shape shape; // as last set
+    const uint8_t *weights;   // that it was given
 };
 
 struct sotto_voice_decoder {
@@ -47,7 +50,49 @@ struct voice_history {
     size_t decoder_bytes, dred_bytes;
     OpusDREDDecoder *decoder;
     OpusDRED *dred;
+    const uint8_t *weights;
 };
+
+// ---- weights ----------------------------------------------------------------------------------
+
+// The same for all, as if they were compiled in.
+static struct {
+    const uint8_t *data;
+    size_t len;
+} weights;
+
+int sotto_voice_weights(const uint8_t *data, size_t len)
+{
+#ifdef SOTTO_VOICE_WEIGHTS_SHA256
+    static struct weights_check check;
+    if (len > INT32_MAX) {
+        return SOTTO_EPARSE;
+    }
+    switch (weights_check(&check, data, len, SOTTO_VOICE_WEIGHTS_SHA256)) {
+    case WEIGHTS_MORE:
+        return 1;
+    case WEIGHTS_BAD:
+        return SOTTO_EPARSE;
+    case WEIGHTS_GOOD:
+        break;
+    }
+    weights.data = data;
+    weights.len = len;
+    return 0;
+#else
+    (void)data;
+    (void)len;
+    return SOTTO_ESTATE;
+#endif
+}
+
+#define TAKE_WEIGHTS(ctl, owner, state)                                                    \
+    do {                                                                                   \
+        int took = ctl((state), OPUS_SET_DNN_BLOB(weights.data, (opus_int32)weights.len)); \
+        assert(took == OPUS_OK); /* they are the right ones */                             \
+        (void)took;                                                                        \
+        (owner)->weights = weights.data;                                                   \
+    } while (0)
 
 // ---- encoding ---------------------------------------------------------------------------------
 
@@ -73,11 +118,21 @@ static bool set_dred(OpusEncoder *e, opus_int32 duration)
 static bool has_dred(OpusEncoder *e)
 {
 #ifdef SOTTO_VOICE_WEIGHTS_SHA256
-    (void)e;
-    return false;
-#else
-    return set_dred(e, DRED_DURATION) && set_dred(e, 0);
+    if (weights.data == NULL) {
+        return false;
+    }
 #endif
+    return set_dred(e, DRED_DURATION) && set_dred(e, 0);
+}
+
+// If there are any that it does not have.
+static void encoder_weights(struct sotto_voice_encoder *e)
+{
+    if (e->weights != weights.data) {
+        TAKE_WEIGHTS(opus_encoder_ctl, e, e->state);
+        e->dred = has_dred(e->state);
+        e->shape.bytes = 0; // whatever comes next is set
+    }
 }
 
 int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto_env *env)
@@ -102,6 +157,7 @@ int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto
         return SOTTO_ECRYPTO;
     }
     e->dred = has_dred(e->state);
+    encoder_weights(e);
     *out = e;
     return 0;
 }
@@ -145,6 +201,7 @@ int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
 {
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
     assert(shape->bytes >= VOICE_PACKET_MIN_BYTES && shape->bytes <= sizeof packet);
+    encoder_weights(e);
     if (!set_shape(e, shape)) {
         return SOTTO_ECRYPTO;
     }
@@ -173,37 +230,10 @@ size_t voice_strip(uint8_t *packet, size_t len)
 
 // ---- decoding ---------------------------------------------------------------------------------
 
-// The same for all decoders, as if it were compiled in.
-static struct {
-    const uint8_t *data;
-    size_t len;
-} weights;
-
-int sotto_voice_weights(const uint8_t *data, size_t len)
-{
-#ifdef SOTTO_VOICE_WEIGHTS_SHA256
-    if (len > INT32_MAX || !weights_match(data, len, SOTTO_VOICE_WEIGHTS_SHA256)) {
-        return SOTTO_EPARSE;
-    }
-    weights.data = data;
-    weights.len = len;
-    return 0;
-#else
-    (void)data;
-    (void)len;
-    return SOTTO_ESTATE;
-#endif
-}
-
-// If there are any that the decoder does not have.
-static void take_weights(struct sotto_voice_decoder *d)
+static void decoder_weights(struct sotto_voice_decoder *d)
 {
     if (d->weights != weights.data) {
-        int err =
-            opus_decoder_ctl(d->state, OPUS_SET_DNN_BLOB(weights.data, (opus_int32)weights.len));
-        assert(err == OPUS_OK); // they are the right ones
-        (void)err;
-        d->weights = weights.data;
+        TAKE_WEIGHTS(opus_decoder_ctl, d, d->state);
     }
 }
 
@@ -246,7 +276,7 @@ void voice_decoder_reset(struct sotto_voice_decoder *d)
     (void)err;
     // Opus 1.5 forgets a part of them there, and would go on as if it had them.
     d->weights = NULL;
-    take_weights(d);
+    decoder_weights(d);
 }
 
 void voice_decoder_set_neural(struct sotto_voice_decoder *d, bool on)
@@ -269,7 +299,7 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
                        int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     int n = OPUS_INVALID_PACKET;
-    take_weights(d);
+    decoder_weights(d);
     if (packet == NULL) {
         n = opus_decode(d->state, NULL, 0, pcm, SOTTO_FRAME_SAMPLES, 0);
     } else if (is_one_frame(packet, len)) {
@@ -315,44 +345,55 @@ void voice_history_free(struct voice_history *h)
     mem_free(h->env, h);
 }
 
+static void history_weights(struct voice_history *h)
+{
+    if (h->weights != weights.data) {
+        TAKE_WEIGHTS(opus_dred_decoder_ctl, h, h->decoder);
+    }
+}
+
 bool voice_history_works(struct voice_history *h)
 {
+    history_weights(h);
     static const uint8_t silence[] = {0xf8, 0xff, 0xfe};
     int end;
     return opus_dred_parse(h->decoder, h->dred, silence, sizeof silence, SOTTO_FRAME_SAMPLES,
                            SOTTO_SAMPLE_RATE, &end, true) >= 0;
 }
 
-static unsigned parse(struct voice_history *h, const uint8_t *packet, size_t len, bool defer)
+static unsigned parse(struct voice_history *h, const uint8_t *packet, size_t len, unsigned ticks,
+                      bool defer)
 {
     if (!is_one_frame(packet, len)) {
         return 0;
     }
     int end = 0;
-    int samples = opus_dred_parse(h->decoder, h->dred, packet, (opus_int32)len,
-                                  VOICE_REACH_MAX_TICKS * SOTTO_FRAME_SAMPLES, SOTTO_SAMPLE_RATE,
-                                  &end, defer);
+    history_weights(h);
+    int samples =
+        opus_dred_parse(h->decoder, h->dred, packet, (opus_int32)len,
+                        (opus_int32)ticks * SOTTO_FRAME_SAMPLES, SOTTO_SAMPLE_RATE, &end, defer);
     if (samples <= 0) {
         return 0;
     }
-    unsigned ticks = (unsigned)samples / SOTTO_FRAME_SAMPLES;
-    return ticks < VOICE_REACH_MAX_TICKS ? ticks : VOICE_REACH_MAX_TICKS;
+    unsigned reach = (unsigned)samples / SOTTO_FRAME_SAMPLES;
+    return reach < VOICE_REACH_MAX_TICKS ? reach : VOICE_REACH_MAX_TICKS;
 }
 
 unsigned voice_history_reach(struct voice_history *h, const uint8_t *packet, size_t len)
 {
-    return parse(h, packet, len, true);
+    return parse(h, packet, len, VOICE_REACH_MAX_TICKS, true);
 }
 
-unsigned voice_history_load(struct voice_history *h, const uint8_t *packet, size_t len)
+unsigned voice_history_load(struct voice_history *h, const uint8_t *packet, size_t len,
+                            unsigned ticks)
 {
-    return parse(h, packet, len, false);
+    return parse(h, packet, len, ticks + DRED_OFFSET_TICKS, false);
 }
 
 int voice_decode_history(struct sotto_voice_decoder *d, const struct voice_history *h,
                          unsigned ticks_before, int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
-    take_weights(d);
+    decoder_weights(d);
     int n =
         opus_decoder_dred_decode(d->state, h->dred, (opus_int32)ticks_before * SOTTO_FRAME_SAMPLES,
                                  pcm, SOTTO_FRAME_SAMPLES);

@@ -46,8 +46,10 @@ bool voice_history_works(struct voice_history *h);
 // How many ticks back this packet's history reaches; 0: it has none. Cheap; what was loaded is
 // gone.
 unsigned voice_history_reach(struct voice_history *h, const uint8_t *packet, size_t len);
-// The same, and ready for voice_decode_history.
-unsigned voice_history_load(struct voice_history *h, const uint8_t *packet, size_t len);
+// The same, and ready for voice_decode_history up to `ticks` back, and no farther: each two of them
+// take a pass through a network.
+unsigned voice_history_load(struct voice_history *h, const uint8_t *packet, size_t len,
+                            unsigned ticks);
 // Decodes the frame that lies ticks_before (1 .. reach) before the loaded packet's, in place of a
 // packet. Always fills pcm; SOTTO_EPARSE: with silence.
 int voice_decode_history(struct sotto_voice_decoder *d, const struct voice_history *h,

@@ -62,10 +62,12 @@ int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FR
                        uint8_t out[SOTTO_VOICE_PACKET_BYTES]);
 int sotto_voice_decoder_new(struct sotto_voice_decoder **out, const struct sotto_env *env);
 void sotto_voice_decoder_free(struct sotto_voice_decoder *d);
-// The weights of the neural network that conceals lost frames, for a build whose Opus comes without
-// them (a page loads them later): until then losses are concealed plainly. For the whole process,
-// and for decoders that exist already; data stays borrowed for ever. 0; SOTTO_EPARSE: not the very
-// file that belongs to this build, nothing changes; SOTTO_ESTATE: this build has them compiled in.
+// The weights of the neural networks (concealment, DRED) for a build whose Opus comes without them
+// (a page loads them later): until then losses are concealed plainly, and there is no DRED. For the
+// whole process, and for encoders, decoders and playouts that exist already; data stays borrowed
+// for ever. 1: not looked at to the end yet, call again with the same, between other things; 0:
+// taken; SOTTO_EPARSE: not the very file that belongs to this build, nothing changes; SOTTO_ESTATE:
+// this build has them compiled in.
 int sotto_voice_weights(const uint8_t *data, size_t len);
 // packet NULL: conceal one frame. Always fills pcm (silence on SOTTO_EPARSE: not Opus, or not of
 // exactly one frame's duration).

@@ -15,12 +15,34 @@ static void only_the_named_data(void **state)
 {
     (void)state;
     const uint8_t abc[] = "abcd";
-    assert_true(weights_match(abc, 3, ABC_SHA256));
-    assert_false(weights_match(abc, 2, ABC_SHA256));
-    assert_false(weights_match(abc, 4, ABC_SHA256));
-    assert_false(weights_match(abc + 1, 3, ABC_SHA256));
-    assert_false(weights_match(NULL, 0, ABC_SHA256));
-    assert_false(weights_match(abc, 3, ""));
+    struct weights_check c = {0};
+    assert_int_equal(weights_check(&c, abc, 3, ABC_SHA256), WEIGHTS_GOOD);
+    assert_int_equal(weights_check(&c, abc, 2, ABC_SHA256), WEIGHTS_BAD);
+    assert_int_equal(weights_check(&c, abc, 4, ABC_SHA256), WEIGHTS_BAD);
+    assert_int_equal(weights_check(&c, abc + 1, 3, ABC_SHA256), WEIGHTS_BAD);
+    assert_int_equal(weights_check(&c, NULL, 0, ABC_SHA256), WEIGHTS_BAD);
+    assert_int_equal(weights_check(&c, abc, 3, ""), WEIGHTS_BAD);
+}
+
+static void in_steps(void **state)
+{
+    (void)state;
+    static const char zeros[] = // SHA-256 of two steps and a byte of zeros
+        "b27a032984ea8a6bec700c3d6f63f8fcfbf8ff8ef87e972891feda4eea4aad0c";
+    static uint8_t data[2 * WEIGHTS_STEP_BYTES + 1];
+    struct weights_check c = {0};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_MORE);
+        assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_MORE);
+        assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_GOOD);
+    }
+    // Something else in between: from the beginning.
+    assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_MORE);
+    assert_int_equal(weights_check(&c, data, 1, zeros), WEIGHTS_BAD);
+    assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_MORE);
+    assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_MORE);
+    data[sizeof data - 1] = 1;
+    assert_int_equal(weights_check(&c, data, sizeof data, zeros), WEIGHTS_BAD);
 }
 
 #ifndef __wasm__
@@ -45,10 +67,7 @@ static size_t file_len;
 static int read_weights(void **state)
 {
     (void)state;
-    char path[512];
-    FILE *f;
-    snprintf(path, sizeof path, "%s/plc.weights", getenv("SOTTO_WEIGHTS_DIR"));
-    f = fopen(path, "rb");
+    FILE *f = fopen(getenv("SOTTO_WEIGHTS"), "rb");
     if (f == NULL || fseek(f, 0, SEEK_END) != 0) {
         return 1;
     }
@@ -85,19 +104,41 @@ static void through_a_gap(struct sotto_voice_decoder *d, int16_t *out)
     sotto_voice_encoder_free(e);
 }
 
+static int give(const uint8_t *data, size_t len)
+{
+    int n = 1;
+    for (size_t i = 0; n == 1 && i <= file_len / WEIGHTS_STEP_BYTES; i++) {
+        n = sotto_voice_weights(data, len);
+    }
+    return n;
+}
+
+// How far back the last of some packets tells.
+static unsigned reach_of(struct sotto_voice_encoder *e, struct voice_history *h)
+{
+    static int16_t in[SAMPLES];
+    const struct voice_shape shape = {.bytes = 130, .history = 25};
+    uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
+    (void)sound_speech(in, SAMPLES);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_int_equal(voice_encode(e, &shape, in + i * SOTTO_FRAME_SAMPLES, packet), 0);
+    }
+    return voice_history_load(h, packet, shape.bytes, VOICE_REACH_MAX_TICKS);
+}
+
 static int16_t plain[SAMPLES], neural[SAMPLES], again[SAMPLES];
 
 // Before any is accepted, and so that the rest can tell the difference.
 static void damaged_ones_are_refused(void **state)
 {
     (void)state;
-    assert_int_equal(sotto_voice_weights(NULL, 0), SOTTO_EPARSE);
-    assert_int_equal(sotto_voice_weights(file, 0), SOTTO_EPARSE);
-    assert_int_equal(sotto_voice_weights(file, file_len - 1), SOTTO_EPARSE);
-    assert_int_equal(sotto_voice_weights(file, 64), SOTTO_EPARSE);
+    assert_int_equal(give(NULL, 0), SOTTO_EPARSE);
+    assert_int_equal(give(file, 0), SOTTO_EPARSE);
+    assert_int_equal(give(file, file_len - 1), SOTTO_EPARSE);
+    assert_int_equal(give(file, 64), SOTTO_EPARSE);
     for (size_t at = 0; at < file_len; at += file_len / 16) {
         file[at] ^= 1;
-        assert_int_equal(sotto_voice_weights(file, file_len), SOTTO_EPARSE);
+        assert_int_equal(give(file, file_len), SOTTO_EPARSE);
         file[at] ^= 1;
     }
     struct sotto_voice_decoder *d = decoder();
@@ -109,7 +150,20 @@ static void a_decoder_takes_them_when_they_come(void **state)
 {
     (void)state;
     struct sotto_voice_decoder *d = decoder();
-    assert_int_equal(sotto_voice_weights(file, file_len), 0);
+    struct sotto_voice_encoder *e;
+    struct voice_history *h;
+    assert_int_equal(sotto_voice_encoder_new(&e, sotto_env_default()), 0);
+    assert_int_equal(voice_history_new(&h, sotto_env_default()), 0);
+    assert_false(voice_encoder_has_history(e) || voice_history_works(h));
+    assert_int_equal(reach_of(e, h), 0);
+    assert_int_equal(give(file, file_len), 0);
+    // DRED too, where there was none.
+    unsigned reach = reach_of(e, h);
+    print_message("a packet tells of %u frames before it\n", reach);
+    assert_true(reach >= 10);
+    assert_true(voice_encoder_has_history(e) && voice_history_works(h));
+    voice_history_free(h);
+    sotto_voice_encoder_free(e);
     through_a_gap(d, neural);
     const size_t gap = LOST_FROM * SOTTO_FRAME_SAMPLES, n = LOST_FRAMES * SOTTO_FRAME_SAMPLES;
     assert_true(memcmp(plain, neural, gap * sizeof *plain) == 0); // the same, while all arrives
@@ -146,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_named_data),
+        cmocka_unit_test(in_steps),
 #ifndef __wasm__
         cmocka_unit_test(compiled_in),
     };

@@ -7,6 +7,7 @@
 // directories named here.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { argv, env, exit } from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { WASI } from 'node:wasi'
@@ -15,7 +16,7 @@ import { WASI } from 'node:wasi'
 setFlagsFromString('--no-turbo-fast-api-calls')
 
 // The last one has recorded speech, for tests of sound.
-const directories = [env.SOTTO_VECTORS, env.SOTTO_WEIGHTS_DIR, '/usr/share/pocketsphinx/test/data']
+const directories = [env.SOTTO_VECTORS, env.SOTTO_WEIGHTS && dirname(env.SOTTO_WEIGHTS), '/usr/share/pocketsphinx/test/data']
 
 const [program, ...args] = argv.slice(2)
 const wasi = new WASI({

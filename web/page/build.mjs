@@ -5,7 +5,7 @@
 //
 //   --out      where to (../../build/page); emptied first
 //   --wasm     the telephone, $SOTTO_WASM or build/wasm/web/wasm/sotto.wasm
-//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/deps/wasm/opus/weights/plc.weights
+//   --weights  the neural part of the voice, $SOTTO_WEIGHTS or build/wasm/core/media/voice.weights
 //   --cache    what was compressed before, by the hash of its content (build/page-cache)
 //   --sign     an Ed25519 key; makes release.json.sig (sign.mjs says in which format)
 //   --partial  what is missing is left out: for work on the looks without a telephone
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
     wasm: { type: 'string', default: process.env.SOTTO_WASM ?? join(root, 'build/wasm/web/wasm/sotto.wasm') },
     weights: {
       type: 'string',
-      default: process.env.SOTTO_WEIGHTS ?? join(process.env.SOTTO_DEPS ?? join(root, 'build/deps'), 'wasm/opus/weights/plc.weights'),
+      default: process.env.SOTTO_WEIGHTS ?? join(root, 'build/wasm/core/media/voice.weights'),
     },
     sign: { type: 'string' },
     cache: { type: 'string', default: join(root, 'build/page-cache') },
@@ -85,7 +85,7 @@ function addTelephone(path) {
 
 function addWeights(path) {
   if (existsSync(path)) return addHashed('voice.weights', readFileSync(path))
-  if (!options.partial) throw new Error(`the weights are not there: ${path} (packaging/deps.sh --web makes them; --partial goes without)`)
+  if (!options.partial) throw new Error(`the weights are not there: ${path} (make page builds them; --partial goes without)`)
   console.warn('page: without the neural part of the voice')
   return null
 }

@@ -27,14 +27,14 @@ function sources(root) {
     cpSync(join(here, name), join(root, 'web/page', name), { recursive: true })
   symlinkSync(join(here, 'node_modules'), join(root, 'web/page/node_modules'))
   cpSync(join(here, '../../meson.build'), join(root, 'meson.build'))
-  writeFileSync(join(root, 'plc.weights'), 'weights')
+  writeFileSync(join(root, 'own.weights'), 'weights')
   writeFileSync(join(root, 'sotto.wasm'), wasm)
   writeFileSync(join(root, 'key.pem'), pem)
 }
 
 function build(root, ...more) {
   return spawnSync(process.execPath, [join(root, 'web/page/build.mjs'), '--wasm', join(root, 'sotto.wasm'),
-    '--weights', join(root, 'plc.weights'), '--sign', join(root, 'key.pem'), ...more],
+    '--weights', join(root, 'own.weights'), '--sign', join(root, 'key.pem'), ...more],
   { cwd: root, encoding: 'utf8', timeout: 120000 })
 }
 
