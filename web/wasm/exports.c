@@ -28,10 +28,15 @@ static int slot_write(unsigned which, const uint8_t *data, size_t len, void *use
     return host_slot_write(which, data, len);
 }
 
+static sotto_ns in_ns(double ms)
+{
+    return ms > 0 ? (sotto_ns)(ms * (double)SOTTO_NS_PER_MS) : 0;
+}
+
 static struct sotto_now at(double mono_ms, double unix_s)
 {
     return (struct sotto_now){
-        .mono_ns = (sotto_ns)(mono_ms * (double)SOTTO_NS_PER_MS),
+        .mono_ns = in_ns(mono_ms),
         .unix_s = (int64_t)unix_s,
     };
 }
@@ -166,8 +171,23 @@ int page_mic_open(void)
     return phone_mic_open(phone) ? 1 : 0;
 }
 
-// The neural part of the voice, which is loaded later; data is never freed. 0, or an error: calls
-// go on without.
+// What a step of voice took, and how late it was begun.
+EXPORT(page_voice_cost)
+void page_voice_cost(double spent_ms, double late_ms, double mono_ms, double unix_s);
+void page_voice_cost(double spent_ms, double late_ms, double mono_ms, double unix_s)
+{
+    phone_voice_cost(phone, in_ns(spent_ms), in_ns(late_ms), at(mono_ms, unix_s));
+}
+
+// This device is too slow for the neural parts of the voice: there will be no weights.
+EXPORT(page_slow) void page_slow(void);
+void page_slow(void)
+{
+    phone_slow(phone);
+}
+
+// The neural parts of the voice, which are loaded later; data is never freed. 1: to be called again
+// with the same, when there is time; 0: taken; or an error: calls go on without.
 EXPORT(page_weights) int page_weights(const uint8_t *data, size_t len);
 int page_weights(const uint8_t *data, size_t len)
 {

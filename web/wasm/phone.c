@@ -290,6 +290,18 @@ void phone_playout(struct phone *p, int16_t pcm[SOTTO_FRAME_SAMPLES], struct sot
     }
 }
 
+void phone_voice_cost(struct phone *p, sotto_ns spent, sotto_ns late, struct sotto_now now)
+{
+    if (p->device != NULL) {
+        sotto_device_voice_cost(p->device, spent, late, now);
+    }
+}
+
+void phone_slow(struct phone *p)
+{
+    p->slow = true;
+}
+
 bool phone_mic_open(const struct phone *p)
 {
     return p->device != NULL && sotto_device_mic_open(p->device);

@@ -45,6 +45,10 @@ void phone_handle_expiry(struct phone *p, struct sotto_now now);
 void phone_capture(struct phone *p, const int16_t *pcm, size_t samples);
 void phone_playout(struct phone *p, int16_t pcm[SOTTO_FRAME_SAMPLES], struct sotto_now now);
 bool phone_mic_open(const struct phone *p);
+// As sotto_device_voice_cost.
+void phone_voice_cost(struct phone *p, sotto_ns spent, sotto_ns late, struct sotto_now now);
+// The driver has found the device too slow for the neural parts of voice: calls say so.
+void phone_slow(struct phone *p);
 
 // From now on jansson wipes what it frees: passphrases and links pass through it. Once a process,
 // before anything is made with it.

@@ -194,6 +194,16 @@ static void on_incoming(struct phone *p, const struct sotto_event *ev)
     }
 }
 
+static void look_at_restored(struct phone_call *c, const struct sotto_playout_stats *p)
+{
+    uint64_t heard = p->played + p->concealed, restored = p->copies + p->retold;
+    unsigned share =
+        heard > c->heard ? (unsigned)(256 * (restored - c->restored) / (heard - c->heard)) : 0;
+    c->restored_q8 = (c->restored_q8 * (LOSS_LOOK_S - 1) + share) / LOSS_LOOK_S;
+    c->heard = heard;
+    c->restored = restored;
+}
+
 static void look_at(struct phone_call *c, struct call_note *note,
                     const struct sotto_call_info *info)
 {
@@ -204,6 +214,7 @@ static void look_at(struct phone_call *c, struct call_note *note,
     c->lost_q8 = (c->lost_q8 * (LOSS_LOOK_S - 1) + share) / LOSS_LOOK_S;
     c->received = s->cells_received;
     c->lost = s->cells_lost;
+    look_at_restored(c, &s->playout);
     if (!info->held) {
         call_note_look(note, info);
     }

@@ -58,6 +58,8 @@ struct phone_call {
     struct sotto_number_link link; // outgoing; token and secret only while it lasts
     uint64_t received, lost;       // at the last look
     unsigned lost_q8;              // share of cells, smoothed, in 1/256
+    uint64_t heard, restored;      // frames played, and those of them out of redundancy, likewise
+    unsigned restored_q8;          // share of the sound
 };
 
 struct phone_exchange {
@@ -77,6 +79,7 @@ struct phone {
     enum phone_line line;
     int line_code; // enum link_code, or an error; why denied
     int64_t clock_offset_s;
+    bool slow;                 // phone_slow
     uint32_t register_request; // 0: none under way
     uint32_t push_request;
     struct phone_link links[SOTTO_LINKS_MAX];

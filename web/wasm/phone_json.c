@@ -228,15 +228,25 @@ static const char *call_transport(const struct phone *p, const struct phone_call
     return link != NULL ? transport_text(link) : "";
 }
 
+// Where the weights never come there is nothing to switch off, but it is the same to the user.
+static enum sotto_neural neural_of(const struct phone *p, const struct sotto_call_stats *s)
+{
+    return p->slow && s->neural == SOTTO_NEURAL_ABSENT ? SOTTO_NEURAL_SPARED : s->neural;
+}
+
 static json_t *stats_json(const struct phone *p, const struct phone_call *c,
                           const struct call_note *note, const struct sotto_call_info *info)
 {
     const struct sotto_call_stats *s = &info->stats;
     const char *group = s->session.group, *cipher = s->session.cipher;
-    return json_pack("{s:f,s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:s,s:s,s:s}", "rtt_ms",
-                     (double)s->rtt_ns / SOTTO_NS_PER_MS, "jitter_ms", s->playout.jitter_us / 1e3,
-                     "delay_ms", s->playout.delay_us / 1e3, "loss", c->lost_q8 / 256.0, "concealed",
-                     note->bad_q8 / 256.0, "cells_sent", (json_int_t)s->cells_sent,
+    return json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:I,s:s,s:s,s:s}",
+                     "rtt_ms", (double)s->rtt_ns / SOTTO_NS_PER_MS, "jitter_ms",
+                     s->playout.jitter_us / 1e3, "delay_ms", s->mouth_to_ear_us / 1e3, "lag_ms",
+                     s->playout.lag_us / 1e3, "loss", c->lost_q8 / 256.0, "restored",
+                     c->restored_q8 / 256.0, "concealed", note->bad_q8 / 256.0, "frames_copied",
+                     (json_int_t)s->playout.copies, "frames_retold", (json_int_t)s->playout.retold,
+                     "frames_concealed", (json_int_t)s->playout.concealed, "neural",
+                     call_neural_name(neural_of(p, s)), "cells_sent", (json_int_t)s->cells_sent,
                      "cells_received", (json_int_t)s->cells_received, "cells_lost",
                      (json_int_t)s->cells_lost, "epoch", (json_int_t)s->epoch, "group",
                      group != NULL ? group : "", "cipher", cipher != NULL ? cipher : "",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The network between everybody and the relay: a forwarder on an address of its own, through which
-// every link, program and page goes. It can lose everything for a while, block UDP, cut what runs,
-// and counts the bytes it hands out.
+// every link, program and page goes. It can lose everything for a while, or some datagrams, block UDP, cut
+// what runs, and counts the bytes it hands out.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 
@@ -10,7 +10,7 @@ const UDP_IDLE_MS = 60000;
 export class Network {
   // from: where it is reached; to: where the relay listens; the same port for TCP and UDP.
   constructor(from, to, port) {
-    Object.assign(this, { from, to, port, lost: false, udp: true, received: 0, datagrams: 0 });
+    Object.assign(this, { from, to, port, lost: false, keeps: 1, udp: true, received: 0, datagrams: 0 });
     this.pairs = new Set();
     this.flows = new Map();
   }
@@ -36,6 +36,22 @@ export class Network {
     for (const pair of this.pairs) pair.forEach((s) => s.resume());
   }
 
+  // That share of what goes from one side of a call to the other by UDP: each cell comes by here twice, to
+  // the relay and from it. The same datagrams each time, as far as a seed can do that.
+  drop(share, seed = 1) {
+    this.keeps = Math.sqrt(1 - share);
+    this.chance = seed >>> 0;
+  }
+
+  // xorshift32
+  #drops() {
+    if (this.keeps === 1) return false;
+    this.chance ^= this.chance << 13;
+    this.chance ^= this.chance >>> 17;
+    this.chance = (this.chance ^ (this.chance << 5)) >>> 0;
+    return this.chance / 2 ** 32 >= this.keeps;
+  }
+
   blockUdp() {
     this.udp = false;
   }
@@ -52,6 +68,7 @@ export class Network {
 
   restore() {
     this.find();
+    this.drop(0);
     this.allowUdp();
   }
 
@@ -88,13 +105,13 @@ export class Network {
   // ---- UDP: a socket of its own towards the relay for each source
 
   #datagram(data, source) {
-    if (this.lost || !this.udp) return;
+    if (this.lost || !this.udp || this.#drops()) return;
     const key = `${source.address}:${source.port}`;
     let flow = this.flows.get(key);
     if (!flow) {
       flow = { socket: createSocket('udp4'), timer: undefined };
       flow.socket.on('message', (answer) => {
-        if (this.lost || !this.udp) return;
+        if (this.lost || !this.udp || this.#drops()) return;
         this.datagrams++;
         this.received += answer.length;
         this.socket.send(answer, source.port, source.address);

@@ -156,7 +156,29 @@ export class Telephone {
   async path() {
     const details = this.page.locator('details.network');
     if (!await details.evaluate((e) => e.open)) await details.locator('summary').click();
-    return (await details.getByRole('definition').nth(3).textContent()).trim();
+    return this.figure('quality.path');
+  }
+
+  // What the telephone tells of its call from now on, as it tells other windows.
+  async listenToCall() {
+    await this.page.evaluate(() => {
+      const channel = new BroadcastChannel('sotto-phone');
+      channel.onmessage = ({ data }) => {
+        if (data.kind === 'event' && data.event.event === 'call') globalThis.__call = data.event.call;
+      };
+    });
+  }
+
+  // The figures of the call as last told (Call.stats of the page's types.ts).
+  async stats() {
+    await until(`${this.name}'s call is told of`, () => this.page.evaluate(() => globalThis.__call !== undefined));
+    return this.page.evaluate(() => globalThis.__call.stats);
+  }
+
+  // One of the figures of "network", which is open.
+  async figure(key) {
+    const row = this.page.locator('details.network dl > div').filter({ has: this.page.getByText(t(key), { exact: true }) });
+    return (await row.locator('dd').textContent()).trim();
   }
 
   // The caller's page of a link.

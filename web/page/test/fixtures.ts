@@ -57,7 +57,8 @@ export function call(more: Partial<Call> = {}): Call {
     words: 'harbour violet ribbon candle', waiting: false, held: false, peer_held: false, muted: false, reconnecting: false,
     started: NOW - 132, talk_ms: 127_000, quality: 'good', ...more,
     stats: {
-      rtt_ms: 84, jitter_ms: 6, delay_ms: 131, loss: 0.004, concealed: 0.006, cells_sent: 6350, cells_received: 6322, cells_lost: 25,
+      rtt_ms: 84, jitter_ms: 6, delay_ms: 131, lag_ms: 56, loss: 0.004, restored: 0.004, concealed: 0.001, frames_copied: 20,
+      frames_retold: 4, frames_concealed: 3, neural: 'on', cells_sent: 6350, cells_received: 6322, cells_lost: 25,
       epoch: 1, group: 'SecP384r1MLKEM1024', cipher: 'AES-256-GCM', transport: 'webtransport', ...more.stats,
     },
   }

@@ -30,7 +30,10 @@ function talking(more: Parameters<typeof call>[0] = {}): Scenario {
   return {
     state: { calls: [call(more)] },
     then: model => {
-      model.calls.samples = Array.from({ length: SAMPLES_MAX }, (_, i) => ({ delay_ms: 120 + 40 * Math.sin(i / 5) + (i % 17 === 0 ? 90 : 0), loss: i % 23 === 5 ? 0.06 : 0 }))
+      model.calls.samples = Array.from({ length: SAMPLES_MAX }, (_, i) => ({
+        delay_ms: 120 + 40 * Math.sin(i / 5) + (i % 17 === 0 ? 90 : 0), loss: i > 30 ? 0.2 : 0,
+        restored: i > 30 ? 0.18 + 0.04 * Math.sin(i) : 0, concealed: i % 23 === 5 ? 0.06 : 0,
+      }))
       model.changed()
     },
   }
@@ -57,7 +60,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'ringing': { state: { calls: [call({ state: 'ringing', verified: true, talk_ms: 0 })] } },
   'talking': talking(),
   'talking-verified': talking({ verified: true, muted: true }),
-  'talking-network': { ...talking({ verified: true }), then: async (model, phone) => { await talking().then?.(model, phone); await soon(); document.querySelector<HTMLElement>('.network summary')?.click() } },
+  'talking-network': { ...talking({ verified: true, stats: { ...call().stats, loss: 0.2, restored: 0.19, concealed: 0.01, neural: 'spared' } }), then: async (model, phone) => { await talking().then?.(model, phone); await soon(); document.querySelector<HTMLElement>('.network summary')?.click() } },
   'talking-reconnecting': talking({ verified: true, reconnecting: true, quality: 'reconnecting' }),
   'talking-poor': talking({ verified: true, quality: 'poor', peer_held: true }),
   'talking-differ': { ...talking(), then: async (model, phone) => { await talking().then?.(model, phone); await soon(); document.querySelectorAll<HTMLElement>('.words .button')[1]?.click() } },

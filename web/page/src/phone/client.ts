@@ -3,7 +3,7 @@
 import { Audio, type Device } from './audio.ts'
 import { read_lock } from './keys.ts'
 import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
-import type { Extra, FromWorker, Measured, ToWorker } from './protocol.ts'
+import type { Extra, FromWorker, ToWorker } from './protocol.ts'
 import { forget_wake_up, push_now, push_off, push_on, push_renew, register_service_worker } from './push.ts'
 import { Tabs, type Said, type ToSay } from './tabs.ts'
 import { PhoneError, type Boot, type Call, type CommandName, type Commands, type Line, type Phone, type PhoneEvent, type Profile } from './types.ts'
@@ -19,7 +19,6 @@ const START_MS = 1500 // until a tab knows whether it leads
 interface Waiting { resolve: (result: never) => void; reject: (error: PhoneError) => void }
 
 export class Client implements Phone {
-  measured: Measured | null = null // of the call, every few seconds: for those who look at the console
   private readonly audio: Audio
   private readonly tabs: Tabs
   private worker: Worker | null = null
@@ -219,9 +218,6 @@ export class Client implements Phone {
       case 'levels':
         this.level = { mic: message.mic, speaker: message.speaker }
         return this.tabs.say({ kind: 'levels', ...this.level })
-      case 'measured':
-        this.measured = message.measured
-        return
       case 'broken': return void this.crashed(message.code, message.detail)
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The neural part of the voice: it fills gaps better, and is two thirds of all bytes. Fetched once the
-// page can call, where there is the bandwidth and the speed for it.
-import type { Neural } from './protocol.ts'
+// The neural parts of the voice: they fill gaps better, tell the other side of what it missed (DRED), and are
+// three quarters of all bytes. Fetched once the page can call, where there is the bandwidth and the speed for
+// it; a call that goes on takes them too. Should they turn out too slow, the telephone switches them off.
 import type { Telephone } from './wasm.ts'
 
 const AFTER_MS = 2500
@@ -23,16 +23,14 @@ export function measure_speed(now: () => number = () => performance.now()): numb
   return best
 }
 
-export async function load_neural(telephone: Telephone, asset: Asset | null, saving: boolean, busy: () => boolean,
-                                  tell: (state: Neural) => void): Promise<void> {
-  if (asset === null) return tell('off')
-  if (saving) return tell('saving')
-  await new Promise(done => setTimeout(done, AFTER_MS))
-  if (!busy() && measure_speed() > SPEED_MAX_MS) return tell('slow')
-  tell('loading')
+const pause = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
+
+export async function load_neural(telephone: Telephone, asset: Asset | null, saving: boolean, busy: () => boolean): Promise<void> {
+  if (asset === null || saving) return
+  await pause(AFTER_MS)
+  if (!busy() && measure_speed() > SPEED_MAX_MS) return telephone.slow()
   const response = await fetch(asset.url, { integrity: asset.integrity }).catch(() => null)
   const bytes = response?.ok ? await response.arrayBuffer().catch(() => null) : null
-  // Taking them in takes longer than a cell may wait.
-  while (bytes !== null && busy()) await new Promise(done => setTimeout(done, 1000))
-  tell(bytes !== null && telephone.weights(new Uint8Array(bytes)) ? 'on' : 'off')
+  if (bytes !== null && await telephone.weights(new Uint8Array(bytes), () => pause(0)).catch(() => false)) return
+  console.info('telephone: without the neural parts of the voice')
 }

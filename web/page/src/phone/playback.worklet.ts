@@ -50,7 +50,7 @@ class Playback extends AudioWorkletProcessor {
     if (frames === 0 || this.worker === null) return
     this.asked += frames
     this.waited = 0
-    const want: Want = { want: frames, underruns: this.low.stalls, low_water: this.low.samples }
+    const want: Want = { want: frames }
     this.worker.postMessage(want)
   }
 
@@ -70,7 +70,6 @@ class Playback extends AudioWorkletProcessor {
   private run(on: boolean): void {
     this.running = on
     this.started = false
-    this.low.stalls = 0
     this.asked = 0
     this.ring.clear()
   }

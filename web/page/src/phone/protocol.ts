@@ -16,33 +16,18 @@ export type ToWorker =
   | { kind: 'leave'; done: Int32Array | null }
   | { kind: 'stop' } // closes the files; answered by `stopped`
 
-export type Neural = 'off' | 'loading' | 'on' | 'saving' | 'slow'
-
 export type FromWorker =
   | { kind: 'done'; id: number; result: unknown }
   | { kind: 'failed'; id: number; code: string; detail: string }
   | { kind: 'event'; event: PhoneEvent }
   | { kind: 'levels'; mic: number; speaker: number }
-  | { kind: 'measured'; measured: Measured }
   | { kind: 'broken'; code: string; detail: string } // it has stopped: this worker is of no more use
   | { kind: 'stopped' }
-
-/** Every few seconds in a call. Milliseconds. */
-export interface Measured {
-  cells: number
-  late_mean: number
-  late_max: number
-  late_over_2ms: number
-  playout_mean: number // time to make 20 ms of sound
-  underruns: number // since the call began
-  low_water: number // kept in the playback ring
-  neural: Neural
-}
 
 // ---- worklets ---------------------------------------------------------------------------------
 
 /** Page to worklet, through the node's own port. */
 export type ToWorklet = { port: MessagePort } | { run: boolean }
-/** Playback worklet to worker: frames wanted, and how it goes. Worker to worklet: Int16Array of one
+/** Playback worklet to worker: frames wanted. Worker to worklet: Int16Array of one
  * frame. Capture worklet to worker: Int16Array of any length. */
-export interface Want { want: number; underruns: number; low_water: number }
+export interface Want { want: number }

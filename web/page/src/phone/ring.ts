@@ -44,8 +44,6 @@ export class LowWater {
   private spare = Infinity
   private quanta = 0
   private stalled = false
-  /** Times that something was missing, however long. */
-  stalls = 0
 
   constructor(readonly min: number, readonly max: number, private readonly step: number,
               private readonly quiet_quanta: number, public samples: number) {}
@@ -53,7 +51,6 @@ export class LowWater {
   /** After each pull: what was left, and whether something was missing. */
   note(left: number, missing: boolean): void {
     if (missing && !this.stalled) {
-      this.stalls++
       this.samples = Math.min(this.max, this.samples + this.step)
     }
     this.stalled = missing

@@ -11,26 +11,20 @@ import { Voice } from './voice.ts'
 import type { Clock, Telephone } from './wasm.ts'
 
 const ROUNDS_MAX = 64 // of draining, before the worker gets its other messages
-const FIRST_CELL_MS = 60 // after a longer silence a cell is the first: there was no tick to be late for
 const PLAY_CLEAR_MS = 1.5 // so close to the next cell the loudspeaker waits
-const LATE_MS = 2
 
 interface Wanted { link: Link; up: boolean; host: string }
-
-export interface Lateness { cells: number; total_ms: number; max_ms: number; over: number }
 
 export const clock = (): Clock => ({ mono_ms: performance.now(), unix_s: Date.now() / 1000 })
 
 export class Runner {
   readonly voice: Voice
-  lateness: Lateness = { cells: 0, total_ms: 0, max_ms: 0, over: 0 }
   private readonly links = new Map<number, Wanted>()
   private readonly calls = new Map<number, Call>()
   private readonly alarm = new Alarm(() => this.on_alarm())
   private exchanging = false
   private draining = false
   private stopped = false
-  private sent = -Infinity
 
   constructor(private readonly telephone: Telephone, private readonly relay: OwnRelay,
               private readonly tell: (event: PhoneEvent) => void,
@@ -97,24 +91,8 @@ export class Runner {
     const now = clock()
     if (now.mono_ms < due) return
     this.telephone.handle_expiry(now)
-    let any = false
-    this.telephone.datagrams((link, bytes) => {
-      any = true
-      this.links.get(link)?.link.send_datagram(bytes)
-    })
-    if (any) this.note_cell(due)
-  }
-
-  private note_cell(due: number): void {
-    const before = this.sent
-    this.sent = performance.now()
-    if (this.sent - before > FIRST_CELL_MS) return
-    const late = Math.max(0, this.sent - due)
-    const l = this.lateness
-    l.cells++
-    l.total_ms += late
-    l.max_ms = Math.max(l.max_ms, late)
-    if (late > LATE_MS) l.over++
+    this.telephone.voice_cost(performance.now() - now.mono_ms, now.mono_ms - due, now)
+    this.telephone.datagrams((link, bytes) => this.links.get(link)?.link.send_datagram(bytes))
   }
 
   // ---- what it tells -------------------------------------------------------------------------------

@@ -108,7 +108,14 @@ export interface Call {
   started: number
   talk_ms: number // so far
   quality: Quality
-  stats: { rtt_ms: number; jitter_ms: number; delay_ms: number; loss: number; concealed: number // shares 0..1 of the last seconds
+  stats: { rtt_ms: number; jitter_ms: number
+    delay_ms: number // estimate from mouth to ear, without sound devices; 0 unknown
+    lag_ms: number // of it: what the playout keeps back
+    loss: number; restored: number; concealed: number // shares 0..1 of the last seconds: cells lost, sound out of
+    // redundancy, sound that was made up
+    frames_copied: number; frames_retold: number; frames_concealed: number // since the call began: restored from
+    // copies, from DRED; made up
+    neural: 'on' | 'absent' | 'unwanted' | 'spared' // spared: off, this device is too slow for it
     cells_sent: number; cells_received: number; cells_lost: number; epoch: number
     group: string; cipher: string; transport: string }
 }

@@ -17,9 +17,6 @@ function level_of(pcm: Int16Array): number {
 export class Voice {
   mic = 0
   speaker = 0
-  underruns = 0
-  low_water = 0
-  playout_ms = 0 // mean, moving
   private wanted = 0
   private out: MessagePort | null = null
   private in: MessagePort | null = null
@@ -33,8 +30,6 @@ export class Voice {
     this.wanted = 0
     port.onmessage = (event: MessageEvent<Want>) => {
       this.wanted = Math.min(WANT_MAX, this.wanted + event.data.want)
-      this.underruns = event.data.underruns
-      this.low_water = event.data.low_water
       this.wake()
     }
   }
@@ -58,7 +53,7 @@ export class Voice {
       const frame = new Int16Array(FRAME_SAMPLES)
       const start = performance.now()
       this.telephone.playout(frame, now)
-      this.playout_ms += (performance.now() - start - this.playout_ms) / 50
+      this.telephone.voice_cost(performance.now() - start, 0, now)
       this.speaker = Math.max(level_of(frame), this.speaker * LEVEL_FALL)
       this.out.postMessage(frame, [frame.buffer])
     }

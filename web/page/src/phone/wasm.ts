@@ -37,6 +37,8 @@ interface Exports {
   page_capture(ptr: number, samples: number): void
   page_playout(ptr: number, mono_ms: number, unix_s: number): void
   page_mic_open(): number
+  page_voice_cost(spent_ms: number, late_ms: number, mono_ms: number, unix_s: number): void
+  page_slow(): void
   page_weights(ptr: number, len: number): number
   page_transport(link: number, transport: number): void
 }
@@ -174,14 +176,25 @@ export class Telephone {
     return this.c.page_mic_open() !== 0
   }
 
-  /** False: they are not for this telephone. */
-  weights(bytes: Uint8Array): boolean {
+  /** What a step of voice took, and how late it was begun: too much for long, and the neural parts are off. */
+  voice_cost(spent_ms: number, late_ms: number, now: Clock): void {
+    this.c.page_voice_cost(spent_ms, late_ms, now.mono_ms, now.unix_s)
+  }
+
+  /** This device is too slow for them from the start. */
+  slow(): void {
+    this.c.page_slow()
+  }
+
+  /** False: they are not for this telephone. In steps, with `pause` between them: cells are due. */
+  async weights(bytes: Uint8Array, pause: () => Promise<void>): Promise<boolean> {
     // It borrows them for as long as it lives, so they are not freed.
     const ptr = this.alloc(bytes.length)
     this.memory().set(bytes, ptr)
-    const taken = this.c.page_weights(ptr, bytes.length) === 0
-    if (!taken) this.c.page_free(ptr)
-    return taken
+    let more = 1
+    while ((more = this.c.page_weights(ptr, bytes.length)) === 1) await pause()
+    if (more !== 0) this.c.page_free(ptr)
+    return more === 0
   }
 
   private alloc(len: number): number {

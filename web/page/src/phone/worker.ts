@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The telephone's own thread: puts its parts together and answers the page.
 import { load_neural } from './neural.ts'
-import type { FromWorker, Neural, ToWorker } from './protocol.ts'
+import type { FromWorker, ToWorker } from './protocol.ts'
 import { own_link, OwnRelay } from './relay.ts'
 import { clock, Runner } from './runner.ts'
 import { open_storage } from './storage.ts'
@@ -10,14 +10,11 @@ import { Vault } from './vault.ts'
 import { load_telephone, type Telephone } from './wasm.ts'
 
 const LEVELS_MS = 100
-const MEASURE_MS = 5000
 const LEAVE_MS = 120 // for the last words: END leaves with the next cell
 
 const post = (message: FromWorker) => self.postMessage(message)
 
 interface Parts { relay: OwnRelay; telephone: Telephone; runner: Runner; vault: Vault; stop: () => void }
-
-let neural: Neural = 'off'
 
 async function start(saving: boolean): Promise<Parts> {
   const relay = new OwnRelay()
@@ -31,11 +28,11 @@ async function start(saving: boolean): Promise<Parts> {
     if (event.event === 'closed') vault.closed()
     heard(runner, event)
   }, broken)
-  const measuring = measure(runner)
+  const levels = tell_levels(runner)
   runner.turn()
-  void load_neural(telephone, __ASSETS__.weights, saving, () => runner.present().length > 0, state => { neural = state })
+  void load_neural(telephone, __ASSETS__.weights, saving, () => runner.present().length > 0)
   return { relay, telephone, runner, vault, stop: () => {
-    clearInterval(measuring)
+    clearInterval(levels)
     runner.stop()
     storage.close()
   } }
@@ -54,20 +51,10 @@ function heard(runner: Runner, event: PhoneEvent): void {
   post({ kind: 'event', event })
 }
 
-function measure(runner: Runner): ReturnType<typeof setInterval> {
-  let since = performance.now()
+function tell_levels(runner: Runner): ReturnType<typeof setInterval> {
   return setInterval(() => {
     if (!runner.present().some(call => call.state === 'active')) return
     post({ kind: 'levels', mic: runner.voice.mic, speaker: runner.voice.speaker })
-    const l = runner.lateness
-    if (performance.now() - since < MEASURE_MS || l.cells === 0) return
-    since = performance.now()
-    post({ kind: 'measured', measured: {
-      cells: l.cells, late_mean: l.total_ms / l.cells, late_max: l.max_ms, late_over_2ms: l.over,
-      playout_mean: runner.voice.playout_ms, underruns: runner.voice.underruns,
-      low_water: runner.voice.low_water / 48, neural,
-    } })
-    runner.lateness = { cells: 0, total_ms: 0, max_ms: 0, over: 0 }
   }, LEVELS_MS)
 }
 

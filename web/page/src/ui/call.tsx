@@ -45,18 +45,31 @@ function Bars({ quality }: { quality: Quality }) {
 
 function Network({ call, samples }: { call: Call; samples: Sample[] }) {
   const stats = call.stats
-  const figures: [Key, string][] = [
-    ['quality.delay', milliseconds(stats.delay_ms)], ['quality.loss', percent(stats.loss)],
-    ['quality.concealed', percent(stats.concealed)], ['quality.path', stats.transport || '–'],
-    ['quality.keys', stats.group || '–'], ['quality.cipher', stats.cipher || '–'],
+  const delay = stats.delay_ms > 0 ? milliseconds(stats.delay_ms) : '–'
+  const figures: [Key, string, string?][] = [
+    ['quality.delay', delay, 'delay'], ['quality.lag', milliseconds(stats.lag_ms)], ['quality.loss', percent(stats.loss)],
+    ['quality.restored', percent(stats.restored), 'restored'], ['quality.concealed', percent(stats.concealed), 'concealed'],
+    ['quality.path', stats.transport || '–'], ['quality.keys', stats.group || '–'], ['quality.cipher', stats.cipher || '–'],
     ['quality.epoch', String(stats.epoch)], ['quality.peer', call.peer ? hexGroups(call.peer.replaceAll(' ', '')) : '–'],
   ]
   return (
     <details class="network">
-      <summary><Bars quality={call.quality} /><span>{t(QUALITY[call.quality])}</span></summary>
+      <summary>
+        <Bars quality={call.quality} />
+        <span class="glance">
+          {t(QUALITY[call.quality])}
+          {stats.delay_ms > 0 && <small>{t('quality.glance', { delay, loss: percent(stats.loss) })}</small>}
+        </span>
+      </summary>
       <Graph samples={samples} />
+      {stats.neural === 'spared' && <p class="spared">{t('quality.spared')}</p>}
       <dl>
-        {figures.map(([key, value]) => <div key={key}><dt>{t(key)}</dt><dd dir="auto">{value}</dd></div>)}
+        {figures.map(([key, value, mark]) => (
+          <div key={key}>
+            <dt>{mark && <i class={`mark ${mark}`} aria-hidden="true" />}{t(key)}</dt>
+            <dd dir="auto">{value}</dd>
+          </div>
+        ))}
       </dl>
     </details>
   )

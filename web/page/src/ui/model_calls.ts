@@ -9,7 +9,8 @@ import type { Model } from './model'
 export const SAMPLES_MAX = 60 // one a second
 const ENDED_SHORT_MS = 2500
 
-export interface Sample { delay_ms: number; loss: number }
+/** Of a second of a call: see Call.stats. */
+export type Sample = Pick<Call['stats'], 'delay_ms' | 'loss' | 'restored' | 'concealed'>
 
 export class Calls {
   ended: Call | null = null // shown until it is dismissed
@@ -119,7 +120,8 @@ export class Calls {
     const now = nowS()
     if (now - this.sampledAt < 0.9) return
     this.sampledAt = now
-    this.samples = [...this.samples, { delay_ms: call.stats.delay_ms, loss: call.stats.loss }].slice(-SAMPLES_MAX)
+    const { delay_ms, loss, restored, concealed } = call.stats
+    this.samples = [...this.samples, { delay_ms, loss, restored, concealed }].slice(-SAMPLES_MAX)
   }
 
   // A number that connected once is kept without being asked for, so that it just works next time.

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Voice over a network that loses a fifth of all cells, both ways: with the neural networks' weights, without
+// them, and on a device that is too slow for them.
+import assert from 'node:assert';
+
+import { sleep, until } from './stage.mjs';
+import { alike } from './talk.mjs';
+import { Telephone } from './telephone.mjs';
+
+const LOSS = 0.2;
+const SAMPLE_MS = 10000;
+const CONCEALED_MAX = LOSS / 3; // of all frames; without redundancy it would be LOSS
+// A browser's worker that makes each frame of sound in that many milliseconds of its 20.
+const SLOW = `{
+  const instantiate = WebAssembly.instantiate;
+  WebAssembly.instantiate = async (...given) => {
+    const { exports } = await instantiate(...given);
+    const page_playout = (...args) => {
+      const end = performance.now() + 11;
+      exports.page_playout(...args);
+      while (performance.now() < end);
+    };
+    return { exports: { ...exports, page_playout } };
+  };
+}`;
+const WITHOUT_WEIGHTS = `{
+  const { fetch } = globalThis;
+  globalThis.fetch = (url, ...more) => String(url).endsWith('.weights') ? Promise.reject(new TypeError('blocked')) : fetch(url, ...more);
+}`;
+
+// Two that talk; `change`: code for Bob's worker.
+async function talking(scene, change) {
+  scene.browsers.networkMayFail = true;
+  const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870' });
+  const link = await ada.newNumber('Bob');
+  const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
+  if (change) await bob.worker(change);
+  await bob.callLink(link);
+  await ada.rings('Bob');
+  await ada.answer();
+  await bob.talks();
+  for (const phone of [ada, bob]) {
+    await phone.listenToCall();
+    await phone.path_is('webtransport');
+  }
+  return { ada, bob };
+}
+
+const has = (phone, neural, timeout = 30000) =>
+  until(`${phone.name}'s neural parts are ${neural}`, async () => (await phone.stats()).neural === neural, timeout, 250);
+
+// What a time under loss has brought: the growth of each figure.
+async function over(phone, ms) {
+  const before = await phone.stats();
+  await sleep(ms);
+  const now = await phone.stats();
+  return Object.fromEntries(['frames_copied', 'frames_retold', 'frames_concealed', 'cells_received', 'cells_lost']
+    .map((name) => [name, now[name] - before[name]]));
+}
+
+// From now on each hears what the other says, though cells are lost; tells what was restored.
+async function hear(scene, ...phones) {
+  const from = Date.now();
+  const found = await Promise.all(phones.map((phone) => over(phone, SAMPLE_MS)));
+  const to = Date.now();
+  for (const [i, listener] of phones.entries()) {
+    const got = await alike(scene, listener, phones[1 - i], from, to);
+    const f = found[i], cells = f.cells_received + f.cells_lost;
+    console.log(`  ${listener.name}: ${f.cells_lost} of ${cells} cells lost, ${f.frames_copied} frames from copies, `
+      + `${f.frames_retold} from DRED, ${f.frames_concealed} filled in; hears ${(100 * got.likeness).toFixed(0)} %`);
+    assert.ok(f.cells_lost > LOSS / 2 * cells, 'the network loses cells');
+    assert.ok(got.same, `${listener.name} hears ${phones[1 - i].name}: ${JSON.stringify(got)}`);
+    assert.ok(f.frames_copied > 0 && f.frames_concealed < CONCEALED_MAX * cells, JSON.stringify(f));
+  }
+  return found;
+}
+
+export function voiceTests(scene) {
+  scene.scenario('a fifth of all cells is lost both ways', async () => {
+    const { ada, bob } = await talking(scene);
+    for (const phone of [ada, bob]) await has(phone, 'on'); // the weights have come in mid-call
+    scene.stage.network.drop(LOSS);
+    await sleep(3000); // reports choose the redundancy
+    const found = await hear(scene, ada, bob);
+    assert.ok(found.every((f) => f.frames_retold > 0), 'DRED too restores');
+    for (const phone of [ada, bob]) {
+      await phone.path();
+      const [lost, restored] = [await phone.figure('quality.loss'), await phone.figure('quality.restored')];
+      assert.ok(parseFloat(lost) > 5 && parseFloat(restored) > 5, `the screen says ${lost} lost, ${restored} restored`);
+    }
+    scene.stage.network.drop(0);
+    await ada.hangUp();
+    await bob.ended();
+  });
+
+  scene.scenario('cells are lost, and the weights cannot be had', async () => {
+    const { ada, bob } = await talking(scene, WITHOUT_WEIGHTS);
+    await has(ada, 'on');
+    scene.stage.network.drop(LOSS);
+    await sleep(3000);
+    const found = await hear(scene, ada, bob);
+    assert.equal(found[1].frames_retold, 0);
+    assert.equal((await bob.stats()).neural, 'absent');
+    scene.stage.network.drop(0);
+    await ada.hangUp();
+    await bob.ended();
+  });
+
+  scene.scenario('a device too slow for neural networks says so and goes without', async () => {
+    const { ada, bob } = await talking(scene, SLOW);
+    await has(bob, 'spared');
+    await bob.path(); // opens what shows it
+    await bob.sees('quality.spared');
+    await has(ada, 'on');
+    await ada.seesNot('quality.spared');
+    scene.stage.network.drop(LOSS);
+    await sleep(3000);
+    const found = await hear(scene, ada, bob);
+    assert.equal(found[1].frames_retold, 0, 'nobody sends Bob what he does not understand');
+    assert.equal((await ada.stats()).neural, 'on');
+    assert.equal((await bob.stats()).neural, 'spared');
+    scene.stage.network.drop(0);
+    await bob.hangUp();
+    await ada.ended();
+  });
+}
