@@ -28,10 +28,12 @@ static void assert_same(const struct cell_content *a, const struct cell_content 
     assert(a->report.loss == b->report.loss);
     assert(a->report.burst == b->report.burst);
     assert(a->report.history == b->report.history);
+    assert(a->report.wish == b->report.wish && a->report.span == b->report.span);
     assert(a->report.playout_ms == b->report.playout_ms);
     assert(a->earlier_count == b->earlier_count);
     for (size_t i = 0; i < a->earlier_count; i++) {
         assert(a->earlier[i].distance == b->earlier[i].distance);
+        assert(a->earlier[i].own == b->earlier[i].own);
         assert_same_bytes(a->earlier[i].packet, a->earlier[i].len, b->earlier[i].packet,
                           b->earlier[i].len);
     }
@@ -47,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(memcmp(&c, &before, sizeof c) == 0);
         return 0;
     }
+    assert(cell_span(&c) >= 1 && cell_span(&c) <= CELL_SPAN_MAX);
     uint8_t *out = malloc(size + 1);
     assert(out != NULL);
     assert(cell_encode(&c, out, size) == (int)size);

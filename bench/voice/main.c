@@ -8,6 +8,8 @@
 #include "trace.h"
 
 #include "media/loss_meter.h"
+#include "media/pace.h"
+#include "media/path_meter.h"
 #include "media/playout.h"
 #include "media/voice_fill.h"
 #include "wav.h"
@@ -25,16 +27,18 @@
 #define LEAD_NS      (6 * MS)      // a cell is made this long before it leaves (core/call/impl.h)
 #define CODEC_NS     (13 * MS / 2) // look-ahead of the Opus encoder
 #define ROOM         140           // plaintext bytes of a cell with a counter of three bytes
-#define REPORT_TICKS 10            // as in core/call/impl.h
+#define REPORT_TICKS 11            // as in core/call/impl.h
 #define CELLS_MAX    30000         // ten minutes
 #define TAIL_NS      (500 * MS)
+#define LAG_USUAL_MS 60
 #define SPEECH_LEVEL 160.0 // mean square root from which on a frame counts as speech
 
 struct options {
     const struct trace_profile *profile;
     uint64_t seed;
     const char *csv, *spoken, *heard;
-    int mode; // an enum voice_mode, or -1: adaptive
+    int mode;      // an enum voice_mode, or -1: adaptive
+    unsigned span; // ticks that a cell stands for; 0: adaptive
     bool neural;
 };
 
@@ -46,7 +50,8 @@ enum fate {
 };
 
 struct cell {
-    sotto_ns arrival; // TRACE_LOST: never
+    sotto_ns leaves, arrival; // TRACE_LOST: never
+    unsigned span;            // 0: this tick has no cell of its own
     bool lost, taken, speech;
     enum fate fate;
     uint8_t plain[ROOM];
@@ -61,15 +66,22 @@ struct path {
     struct voice_fill fill;
     struct sotto_playout *playout;
     struct loss_meter meter;
+    struct path_meter meter_of_path;
+    struct pace pace;
     struct trace trace, back; // of the cells, and of the reports about them
     sotto_ns tick_ns;         // of the sender, by the receiver's clock
     size_t sent;
     bool spoken_all;
     // A report on its way.
     struct loss_view report;
+    unsigned wish;
+    size_t reports_room; // in the cell that is being made
     sotto_ns report_at;
     double lag_sum_ms, lag_max_ms, encode_us, play_us;
-    uint64_t asks, reports, modes[4];
+    uint64_t asks, reports, modes[4], spans[CELL_SPAN_MAX + 1];
+    double ear_sum_ms, spike_worst_ms;
+    uint64_t ears;
+    sotto_ns now;
 };
 
 static struct cell cells[CELLS_MAX];
@@ -102,34 +114,57 @@ static double loudness(const int16_t *pcm)
     return sqrt(sum / SOTTO_FRAME_SAMPLES);
 }
 
-static void send_cell(struct path *p, sotto_ns leaves)
+// What the cell is for, and what it holds beside voice.
+static void begin_cell(struct path *p)
 {
-    int16_t pcm[SOTTO_FRAME_SAMPLES] = {0};
-    struct cell *c = &cells[p->sent];
-    struct cell_content content = {0};
-    size_t room = ROOM;
-    p->spoken_all = wav_reader_read(p->in, pcm, SOTTO_FRAME_SAMPLES) < SOTTO_FRAME_SAMPLES;
-    if (p->sent % REPORT_TICKS == 0) { // about the other direction
-        content.has_report = true;
-        room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
-    }
-    double before = cpu_us();
-    check(voice_fill_cell(&p->fill, p->encoder, pcm, room, &content), "encode");
-    p->encode_us += cpu_us() - before;
-    p->modes[p->fill.mode]++;
+    unsigned span = pace_begin(&p->pace, p->sent);
+    size_t reserve = voice_fill_reserve(span);
+    p->reports_room = p->sent / REPORT_TICKS != (p->sent + span) / REPORT_TICKS // the other way
+                          ? CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES
+                          : 0;
+    voice_fill_begin(&p->fill, span, span == 1 ? reserve : ROOM - p->reports_room);
+}
+
+static void send_cell(struct path *p, struct cell *c, const int16_t *pcm, sotto_ns leaves)
+{
+    struct cell_content content = {.has_report = p->reports_room > 0};
+    c->span = p->fill.span;
+    check(voice_fill_cell(&p->fill, p->encoder, pcm, ROOM - p->reports_room, &content), "encode");
     check(cell_encode(&content, c->plain, sizeof c->plain), "cell");
+    c->leaves = leaves;
     c->arrival = trace_arrival(&p->trace, leaves);
-    c->lost = c->arrival == TRACE_LOST;
-    c->speech = loudness(pcm) >= SPEECH_LEVEL;
+    for (unsigned i = 0; i < c->span; i++) {
+        c[-(int)i].lost = c->arrival == TRACE_LOST;
+    }
     if (!c->lost) {
         waiting[waiting_count++] = p->sent;
     }
+}
+
+static void send_tick(struct path *p, sotto_ns leaves)
+{
+    int16_t pcm[SOTTO_FRAME_SAMPLES] = {0};
+    struct cell *c = &cells[p->sent];
+    p->spoken_all = wav_reader_read(p->in, pcm, SOTTO_FRAME_SAMPLES) < SOTTO_FRAME_SAMPLES;
+    c->speech = loudness(pcm) >= SPEECH_LEVEL;
+    double before = cpu_us();
+    if (voice_fill_left(&p->fill) == 0) {
+        begin_cell(p);
+    }
+    p->modes[p->fill.mode]++;
+    p->spans[p->fill.span]++;
+    if (voice_fill_left(&p->fill) > 1) {
+        check(voice_fill_frame(&p->fill, p->encoder, pcm), "encode");
+    } else {
+        send_cell(p, c, pcm, leaves);
+    }
+    p->encode_us += cpu_us() - before;
     p->sent++;
 }
 
 static void send_until(struct path *p, sotto_ns now)
 {
-    // Cell n holds what was said up to tick n + 1 of the sender.
+    // Tick n is what was said up to tick n + 1 of the sender.
     for (;;) {
         sotto_ns leaves = (p->sent + 1) * p->tick_ns + LEAD_NS;
         if (leaves > now || p->spoken_all || p->sent == CELLS_MAX) {
@@ -137,9 +172,10 @@ static void send_until(struct path *p, sotto_ns now)
         }
         if (p->report_at <= leaves) {
             voice_fill_report(&p->fill, p->report);
+            pace_asked(&p->pace, p->wish, p->sent);
             p->report_at = SOTTO_NEVER;
         }
-        send_cell(p, leaves);
+        send_tick(p, leaves);
     }
 }
 
@@ -149,12 +185,22 @@ static void receive(struct path *p, size_t tick, sotto_ns now)
 {
     struct cell_content content;
     check(cell_decode(&content, cells[tick].plain, sizeof cells[tick].plain), "cell");
-    loss_meter_note(&p->meter, tick);
+    unsigned span = cell_span(&content), announced = pace_announced(&p->pace);
+    loss_meter_note(&p->meter, tick, span);
+    path_meter_note(&p->meter_of_path, tick, span, now);
     double before = cpu_us();
+    // As if the announcement came with every cell.
+    sotto_playout_expect(p->playout, announced > span ? announced : span);
     for (size_t i = 0; i < content.earlier_count; i++) {
-        if (content.earlier[i].distance <= tick) {
+        if (!content.earlier[i].own && content.earlier[i].distance <= tick) {
             (void)sotto_playout_put_copy(p->playout, tick - content.earlier[i].distance,
                                          content.earlier[i].packet, content.earlier[i].len, now);
+        }
+    }
+    for (size_t i = content.earlier_count; i-- > 0;) { // the nearest is the first
+        if (content.earlier[i].own) {
+            (void)sotto_playout_put_early(p->playout, tick - content.earlier[i].distance,
+                                          content.earlier[i].packet, content.earlier[i].len, now);
         }
     }
     (void)sotto_playout_put(p->playout, tick, content.voice, content.voice_len, now);
@@ -189,9 +235,13 @@ static void note_fate(void *arg, uint64_t tick, enum playout_source source)
         [PLAYOUT_SOURCE_HISTORY] = RETOLD,
         [PLAYOUT_SOURCE_CONCEALED] = UNPLAYED,
     };
-    (void)arg;
+    struct path *p = arg;
     if (tick < CELLS_MAX && cells[tick].fate == UNPLAYED) {
         cells[tick].fate = fates[source];
+        if (source != PLAYOUT_SOURCE_CONCEALED) {
+            p->ear_sum_ms += ((double)p->now - (double)(tick * p->tick_ns)) / 1e6;
+            p->ears++;
+        }
     }
 }
 
@@ -199,6 +249,19 @@ static void note_fate(void *arg, uint64_t tick, enum playout_source source)
 static double delay_ms(double lag_ms)
 {
     return lag_ms + (double)(SOTTO_TICK_NS + LEAD_NS + CODEC_NS) / 1e6;
+}
+
+// How long after the end of a spike the lag was still above what is usual.
+static void watch_spikes(struct path *p, double lag_ms, sotto_ns now)
+{
+    const struct trace_profile *t = p->o.profile;
+    if (t->spike_every_ms <= 0 || lag_ms <= LAG_USUAL_MS) {
+        return;
+    }
+    double phase =
+        fmod((double)(now - TRACE_BASE_NS) / 1e6 + t->spike_every_ms / 2, t->spike_every_ms) -
+        t->spike_ms;
+    p->spike_worst_ms = fmax(p->spike_worst_ms, phase);
 }
 
 static void ask(struct path *p, sotto_ns now)
@@ -217,17 +280,25 @@ static void ask(struct path *p, sotto_ns now)
         p->asks++;
     }
     if (p->csv != NULL) {
-        fprintf(p->csv, "%.1f,%.1f,%.1f,%u,%d,%llu,%llu,%llu,%llu,%llu,%d\n", (double)now / 1e6,
-                delay_ms(lag_ms), s.target_us / 1e3, s.depth_frames, sound,
+        fprintf(p->csv, "%.1f,%.1f,%.1f,%u,%d,%llu,%llu,%llu,%llu,%llu,%d,%u,%u\n",
+                (double)now / 1e6, delay_ms(lag_ms), s.target_us / 1e3, s.depth_frames, sound,
                 (unsigned long long)s.concealed, (unsigned long long)s.copies,
                 (unsigned long long)s.retold, (unsigned long long)s.shortened,
-                (unsigned long long)s.lengthened, (int)p->fill.mode);
+                (unsigned long long)s.lengthened, (int)p->fill.mode, p->fill.span,
+                path_meter_wish(&p->meter_of_path));
     }
-    // The report travels back over a network like this one.
-    if (++p->reports % REPORT_TICKS == 0 && p->report_at == SOTTO_NEVER) {
+    watch_spikes(p, lag_ms, now);
+    // Reports travel back over a network like this one, in cells like these.
+    bool reports = ++p->reports % REPORT_TICKS == 0;
+    if (!reports && p->reports % p->pace.span != 0) {
+        return;
+    }
+    sotto_ns arrival = trace_arrival(&p->back, now);
+    if (reports && p->report_at == SOTTO_NEVER) {
         p->report = loss_meter_view(&p->meter);
         p->report.history = p->o.neural;
-        p->report_at = trace_arrival(&p->back, now);
+        p->wish = p->o.span > 0 ? p->o.span : path_meter_wish(&p->meter_of_path);
+        p->report_at = arrival;
     }
 }
 
@@ -256,6 +327,7 @@ static void print_figures(const struct path *p)
     printf("{\"delay_ms\": %.1f, \"delay_max_ms\": %.1f, \"added_max_ms\": %.1f, \"lost\": %.4f, "
            "\"real\": %s, \"copied\": %.3f, \"concealed\": %.4f, \"stretched\": %.4f, "
            "\"skipped\": %llu, \"late\": %llu, \"calm\": %.2f, \"bursts\": %.2f, "
+           "\"ear_ms\": %.1f, \"after_spike_ms\": %.0f, \"ms40\": %.2f, \"ms60\": %.2f, "
            "\"cpu_encode\": %.4f, \"cpu_play\": %.4f}\n",
            delay_ms(p->lag_sum_ms / (double)p->asks), delay_ms(p->lag_max_ms), p->lag_max_ms,
            (double)lost / (double)speech, share, lost > 0 ? (double)copied / (double)lost : 0.0,
@@ -263,8 +335,10 @@ static void print_figures(const struct path *p)
            (double)(s.shortened + s.lengthened) / SOTTO_SAMPLE_RATE / seconds,
            (unsigned long long)s.skipped, (unsigned long long)s.late,
            (double)p->modes[VOICE_CALM] / (double)p->sent,
-           (double)p->modes[VOICE_BURSTS] / (double)p->sent, p->encode_us / seconds / 1e6,
-           p->play_us / seconds / 1e6);
+           (double)p->modes[VOICE_BURSTS] / (double)p->sent,
+           p->ear_sum_ms / (double)(p->ears > 0 ? p->ears : 1), p->spike_worst_ms,
+           (double)p->spans[2] / (double)p->sent, (double)p->spans[3] / (double)p->sent,
+           p->encode_us / seconds / 1e6, p->play_us / seconds / 1e6);
 }
 
 // ---- the whole ----------------------------------------------------------------------------------
@@ -272,9 +346,13 @@ static void print_figures(const struct path *p)
 static bool parse(struct options *o, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"trace", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
-        {"csv", required_argument, NULL, 'c'},   {"mode", required_argument, NULL, 'm'},
-        {"no-neural", no_argument, NULL, 'n'},   {0},
+        {"trace", required_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},
+        {"csv", required_argument, NULL, 'c'},
+        {"mode", required_argument, NULL, 'm'},
+        {"no-neural", no_argument, NULL, 'n'},
+        {"profile", required_argument, NULL, 'p'},
+        {0},
     };
     static const char *const modes[] = {"calm", "loss", "bursts", "plain"};
     int c;
@@ -288,6 +366,8 @@ static bool parse(struct options *o, int argc, char **argv)
             o->csv = optarg;
         } else if (c == 'n') {
             o->neural = false;
+        } else if (c == 'p') {
+            o->span = strcmp(optarg, "auto") == 0 ? 0 : (unsigned)strtoul(optarg, NULL, 10) / 20;
         } else if (c == 'm') {
             for (int i = 0; i < 4; i++) {
                 o->mode = strcmp(modes[i], optarg) == 0 ? i : o->mode;
@@ -301,7 +381,7 @@ static bool parse(struct options *o, int argc, char **argv)
     }
     o->spoken = argv[optind];
     o->heard = argv[optind + 1];
-    return true;
+    return o->span <= CELL_SPAN_MAX;
 }
 
 static void open_path(struct path *p)
@@ -311,8 +391,11 @@ static void open_path(struct path *p)
     check(wav_writer_open(&p->out, p->o.heard), p->o.heard);
     check(sotto_voice_encoder_new(&p->encoder, env), "encoder");
     check(sotto_playout_new(&p->playout, env), "playout");
-    playout_watch(p->playout, (struct playout_watcher){.frame = note_fate});
+    playout_watch(p->playout, (struct playout_watcher){note_fate, p});
     voice_fill_init(&p->fill);
+    path_meter_init(&p->meter_of_path);
+    pace_init(&p->pace, p->o.span);
+    pace_asked(&p->pace, p->o.span > 0 ? p->o.span : 1, 0);
     p->fill.history = p->o.neural;
     voice_encoder_set_neural(p->encoder, p->o.neural);
     sotto_playout_set_neural(p->playout, p->o.neural);
@@ -324,7 +407,7 @@ static void open_path(struct path *p)
         p->csv = fopen(p->o.csv, "w");
         check(p->csv != NULL ? 0 : SOTTO_EIO, p->o.csv);
         fputs("ms,delay_ms,target_ms,buffered,sound,concealed,copies,retold,shortened,lengthened,"
-              "mode\n",
+              "mode,span,wish\n",
               p->csv);
     }
     trace_init(&p->trace, p->o.profile, p->o.seed);
@@ -350,7 +433,8 @@ int main(int argc, char **argv)
     static const int16_t nothing[SOTTO_FRAME_SAMPLES];
     if (!parse(&p.o, argc, argv)) {
         fputs("usage: voice_eval [--trace NAME] [--seed N] [--csv FILE] [--no-neural]\n"
-              "                  [--mode calm|loss|bursts|plain] SPOKEN.wav HEARD.wav\n",
+              "                  [--mode calm|loss|bursts|plain] [--profile auto|20|40|60]\n"
+              "                  SPOKEN.wav HEARD.wav\n",
               stderr);
         return 2;
     }
@@ -361,6 +445,7 @@ int main(int argc, char **argv)
           "writing");
     sotto_ns until = SOTTO_NEVER;
     for (; now < until; now += SOTTO_TICK_NS) {
+        p.now = now;
         send_until(&p, now);
         receive_until(&p, now);
         ask(&p, now);

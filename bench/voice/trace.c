@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#define CELL_MS 20.0
+#define TICK_NS (20 * SOTTO_NS_PER_MS)
+#define TICK_MS 20.0
 #define PI      3.14159265358979323846
 
 const struct trace_profile trace_profiles[] = {
@@ -25,6 +26,11 @@ const struct trace_profile trace_profiles[] = {
     {.name = "drift+", .far_clock_ppm = 200},
     {.name = "drift-", .far_clock_ppm = -200},
     {.name = "jitter30loss10", .loss = 0.10, .jitter_ms = 30},
+    {.name = "rate64", .rate_kbps = 64, .queue_ms = 1000},
+    {.name = "rate40", .rate_kbps = 40, .queue_ms = 1000},
+    {.name = "rate32", .rate_kbps = 32, .queue_ms = 1000},
+    {.name = "turns64", .rate_kbps = 64, .queue_ms = 1000, .rate_from_ms = 20000},
+    {.name = "police64", .rate_kbps = 64, .queue_ms = 40},
     {0},
 };
 
@@ -57,9 +63,10 @@ double trace_chance(struct trace *t)
     return (double)(next_random(&t->rng) >> 11) / 9007199254740992.0;
 }
 
-static bool is_lost(struct trace *t, double sent_ms)
+static bool is_lost(struct trace *t, sotto_ns sent)
 {
     const struct trace_profile *p = t->profile;
+    double sent_ms = (double)sent / 1e6;
     if (p->outage_ms > 0 && sent_ms >= p->outage_at_ms &&
         sent_ms < p->outage_at_ms + p->outage_ms) {
         return true;
@@ -67,11 +74,29 @@ static bool is_lost(struct trace *t, double sent_ms)
     if (p->burst_ms <= 0) {
         return trace_chance(t) < p->loss;
     }
-    double leave_bad = CELL_MS / p->burst_ms;
+    double leave_bad = TICK_MS / p->burst_ms;
     double enter_bad = leave_bad * p->loss / (1 - p->loss);
-    double x = trace_chance(t);
-    t->bad = t->bad ? x >= leave_bad : x < enter_bad;
+    for (; t->ticked <= sent; t->ticked += TICK_NS) {
+        double x = trace_chance(t);
+        t->bad = t->bad ? x >= leave_bad : x < enter_bad;
+    }
     return t->bad;
+}
+
+// When the link has sent it; TRACE_LOST if it has no room for it.
+static sotto_ns through_link(struct trace *t, sotto_ns sent)
+{
+    const struct trace_profile *p = t->profile;
+    if (p->rate_kbps <= 0 || (double)sent / 1e6 < p->rate_from_ms) {
+        return sent;
+    }
+    sotto_ns takes = (sotto_ns)(TRACE_PACKET_BYTES * 8 / p->rate_kbps * 1e6);
+    sotto_ns done = (t->idle > sent ? t->idle : sent) + takes;
+    if ((double)(done - sent) / 1e6 > p->queue_ms) {
+        return TRACE_LOST;
+    }
+    t->idle = done;
+    return done;
 }
 
 static double half_normal(struct trace *t)
@@ -85,7 +110,8 @@ sotto_ns trace_arrival(struct trace *t, sotto_ns sent)
     const struct trace_profile *p = t->profile;
     double sent_ms = (double)sent / 1e6, more_ms = 0;
     bool overtaken = trace_chance(t) < p->reorder;
-    bool lost = is_lost(t, sent_ms);
+    sotto_ns out = through_link(t, sent);
+    bool lost = is_lost(t, sent) || out == TRACE_LOST;
     if (p->jitter_ms > 0) {
         more_ms += p->jitter_ms * half_normal(t);
     }
@@ -93,7 +119,7 @@ sotto_ns trace_arrival(struct trace *t, sotto_ns sent)
         double phase = fmod(sent_ms + p->spike_every_ms / 2, p->spike_every_ms);
         more_ms = phase < p->spike_ms ? fmax(more_ms, p->spike_ms - phase) : more_ms;
     }
-    sotto_ns arrival = sent + TRACE_BASE_NS + (sotto_ns)(more_ms * 1e6);
+    sotto_ns arrival = (lost ? sent : out) + TRACE_BASE_NS + (sotto_ns)(more_ms * 1e6);
     if (overtaken) {
         return lost ? TRACE_LOST : arrival + (sotto_ns)(p->reorder_ms * 1e6);
     }

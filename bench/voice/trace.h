@@ -6,8 +6,9 @@
 
 #include <sotto/base.h>
 
-#define TRACE_BASE_NS (40 * SOTTO_NS_PER_MS) // of every path, one way
-#define TRACE_LOST    SOTTO_NEVER
+#define TRACE_PACKET_BYTES (160 + 100)            // a cell, and what QUIC, UDP and IP put around it
+#define TRACE_BASE_NS      (40 * SOTTO_NS_PER_MS) // of every path, one way
+#define TRACE_LOST         SOTTO_NEVER
 
 struct trace_profile {
     const char *name;
@@ -20,6 +21,9 @@ struct trace_profile {
     double spike_ms;       // ... for so long, and then lets all go at once
     double outage_at_ms;   // nothing comes from here on ...
     double outage_ms;      // ... for so long; the cells are lost
+    double rate_kbps;      // the link carries no more ...
+    double queue_ms;       // ... and holds so much; what does not fit is lost
+    double rate_from_ms;   // from here on
     double far_clock_ppm;  // the sender's clock is faster by
 };
 
@@ -27,7 +31,9 @@ struct trace {
     const struct trace_profile *profile;
     uint64_t rng;
     bool bad;
-    sotto_ns last; // arrival of the cell before, for what keeps order
+    sotto_ns ticked; // up to where `bad` is known
+    sotto_ns idle;   // when the link will have sent all it holds
+    sotto_ns last;   // arrival of the cell before, for what keeps order
 };
 
 // The profiles that are measured, ended by one without a name.

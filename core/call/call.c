@@ -676,11 +676,12 @@ static void call_stats(const struct sotto_device *d, const struct call *c,
 {
     out->cells_sent = c->cells_sent;
     out->cells_received = c->cells_received;
-    out->cells_lost = call_cells_lost(c);
+    out->cells_lost = c->cells_lost;
     out->cells_dropped = c->cells_dropped;
     out->rtt_ns = c->rtt_ns;
     out->epoch = c->epoch;
-    out->tick_ms = SOTTO_TICK_MS;
+    out->tick_ms = (c->pace.span > 0 ? c->pace.span : 1) * SOTTO_TICK_MS;
+    out->peer_tick_ms = c->peer_span * SOTTO_TICK_MS;
     out->neural = call_neural(d, c);
     out->seen = loss_of(loss_meter_view(&c->meter));
     out->reported = loss_of(c->reported);

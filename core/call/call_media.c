@@ -82,6 +82,8 @@ int call_media_start(struct sotto_device *d, struct call *c)
     set_neural(d, c);
     voice_fill_init(&c->fill);
     c->meter = (struct loss_meter){0};
+    path_meter_init(&c->path);
+    pace_init(&c->pace, (unsigned)d->cfg.profile);
     c->media = true;
     c->next_tick = d->now.mono_ns;
     c->peer_last = d->now.mono_ns;
@@ -216,34 +218,61 @@ static void add_report(struct sotto_device *d, const struct call *c, struct cell
         .loss = view.loss,
         .burst = view.burst,
         .history = sotto_playout_has_history(c->playout),
+        .wish = (uint8_t)(d->cfg.profile != SOTTO_PROFILE_AUTO ? (unsigned)d->cfg.profile
+                                                               : path_meter_wish(&c->path)),
+        .span = (uint8_t)pace_announced(&c->pace),
         .playout_ms =
             (uint16_t)(playout_ms > CELL_PLAYOUT_MAX_MS ? CELL_PLAYOUT_MAX_MS : playout_ms),
     };
 }
 
-static void make_cell(struct sotto_device *d, struct call *c)
+// A cell that stands for several ticks has the number of the last. How much of it voice has is
+// settled now: its frames are encoded tick by tick.
+static void begin_cell(struct sotto_device *d, struct call *c)
 {
-    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    unsigned span = pace_begin(&c->pace, cell_sealer_next_ctr(c->sealer));
+    cell_sealer_skip(c->sealer, span - 1);
+    uint64_t ctr = cell_sealer_next_ctr(c->sealer);
+    size_t room = cell_sealer_room(c->sealer), reserve = voice_fill_reserve(span);
+    c->report_wanted = c->peer_seen && ctr >= c->report_at;
+    if (c->report_wanted)
+        room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
+    // Voice keeps its frames whatever else is to be said; then comes control, then redundancy.
+    size_t wants = span == 1 ? room : ctl_stream_wants(c->ctl, d->now.mono_ns);
+    c->control_room = wants < room - reserve ? wants : room - reserve;
+    voice_fill_begin(&c->fill, span, room - c->control_room);
+}
+
+static void end_cell(struct sotto_device *d, struct call *c, const int16_t *pcm)
+{
     struct cell_content content = {0};
     size_t room = cell_sealer_room(c->sealer);
     uint64_t ctr = cell_sealer_next_ctr(c->sealer);
-
-    // Voice keeps its frame whatever else is to be said; then comes control, then redundancy.
-    if (c->peer_seen && ctr % CALL_REPORT_TICKS == 0) {
+    if (c->report_wanted) {
         add_report(d, c, &content);
         room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
+        c->report_at = ctr - ctr % CALL_REPORT_TICKS + CALL_REPORT_TICKS;
     }
-    size_t reserve = voice_fill_reserve();
-    ctl_stream_fill(c->ctl, &content, room > reserve ? room - reserve : 0, c->rtt_ns,
-                    d->now.mono_ns);
+    ctl_stream_fill(c->ctl, &content, c->control_room, c->rtt_ns, d->now.mono_ns);
     room -= cell_control_bytes(&content);
-    take_frame(d, c, pcm);
     (void)voice_fill_cell(&c->fill, c->encoder, pcm, room, &content); // or a cell without voice
-    sotto_wipe(pcm, sizeof pcm);
     if (cell_seal(c->sealer, &content, c->cell) == SOTTO_OK) {
         c->cell_made = true;
         c->cell_ctr = ctr;
     }
+}
+
+static void make_tick(struct sotto_device *d, struct call *c)
+{
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    if (voice_fill_left(&c->fill) == 0)
+        begin_cell(d, c);
+    take_frame(d, c, pcm);
+    if (voice_fill_left(&c->fill) > 1)
+        (void)voice_fill_frame(&c->fill, c->encoder, pcm);
+    else
+        end_cell(d, c, pcm);
+    sotto_wipe(pcm, sizeof pcm);
 }
 
 sotto_ns call_media_expiry(const struct call *c)
@@ -269,6 +298,15 @@ static void check_peer(struct sotto_device *d, struct call *c)
     }
 }
 
+// Ticks without a cell of their own have no time.
+static void note_departure(struct call *c, sotto_ns now)
+{
+    for (uint64_t t = c->sent_newest + 1; t < c->cell_ctr && t > c->cell_ctr - CELL_SPAN_MAX; t++)
+        c->sent_at[t % CALL_SENT_TIMES] = 0;
+    c->sent_at[c->cell_ctr % CALL_SENT_TIMES] = now;
+    c->sent_newest = c->cell_ctr;
+}
+
 void call_media_tick(struct sotto_device *d, struct call *c)
 {
     sotto_ns now = d->now.mono_ns;
@@ -278,8 +316,10 @@ void call_media_tick(struct sotto_device *d, struct call *c)
         call_rekey_poll(d, c);
         if (!c->media)
             return;
-        make_cell(d, c);
+        make_tick(d, c);
     }
+    if (!c->circuit.attached)
+        voice_fill_drop(&c->fill);
     c->tick_prepared = true;
     if (now < c->next_tick)
         return;
@@ -287,7 +327,7 @@ void call_media_tick(struct sotto_device *d, struct call *c)
     c->cell_due = c->cell_made && c->circuit.attached;
     c->cell_made = false;
     if (c->cell_due)
-        c->sent_at[c->cell_ctr % CALL_SENT_TIMES] = now;
+        note_departure(c, now);
     c->next_tick += SOTTO_TICK_NS;
     if (c->next_tick + 4 * SOTTO_TICK_NS < now) // slept: go on from here, never in a burst
         c->next_tick = now + SOTTO_TICK_NS;
@@ -321,6 +361,8 @@ static void take_report(struct sotto_device *d, struct call *c, const struct cel
     c->reported = (struct loss_view){r->loss, r->burst, r->history};
     voice_fill_report(&c->fill, c->reported);
     uint64_t next = cell_sealer_next_ctr(c->sealer);
+    pace_asked(&c->pace, r->wish, next);
+    c->peer_announced = r->span;
     if (r->highest_ctr >= next || next - r->highest_ctr > CALL_SENT_TIMES)
         return; // a lie, or too old to tell
     sotto_ns sent = c->sent_at[r->highest_ctr % CALL_SENT_TIMES];
@@ -331,15 +373,28 @@ static void take_report(struct sotto_device *d, struct call *c, const struct cel
     c->rtt_ns = c->rtt_ns == 0 ? sample : (7 * c->rtt_ns + sample) / 8; // RFC 6298 §2
 }
 
-static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr)
+// Cells between the newest and this one have not come; when one does, it was not lost.
+static void count_lost(struct call *c, uint64_t ctr, unsigned span)
+{
+    uint64_t first = ctr >= span ? ctr - span + 1 : 0;
+    if (!c->peer_seen)
+        c->peer_ctr_first = ctr;
+    else if (first > c->peer_ctr_highest + 1)
+        c->cells_lost += (first - c->peer_ctr_highest - 1 + span - 1) / span;
+    else if (ctr < c->peer_ctr_highest && ctr > c->peer_ctr_first && c->cells_lost > 0)
+        c->cells_lost--;
+}
+
+static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr, unsigned span)
 {
     c->cells_received++;
-    loss_meter_note(&c->meter, ctr);
-    if (!c->peer_seen || ctr < c->peer_ctr_first)
-        c->peer_ctr_first = ctr;
+    loss_meter_note(&c->meter, ctr, span);
+    path_meter_note(&c->path, ctr, span, d->now.mono_ns);
+    count_lost(c, ctr, span);
     if (!c->peer_seen || ctr > c->peer_ctr_highest) {
         c->peer_ctr_highest = ctr;
         c->peer_last = d->now.mono_ns;
+        c->peer_span = span;
     }
     c->peer_seen = true;
     if (c->reconnecting) {
@@ -348,12 +403,20 @@ static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr)
     }
 }
 
-uint64_t call_cells_lost(const struct call *c)
+// The cell's own frames, the oldest first, and before them what it copies of others.
+static void put_earlier(struct sotto_device *d, struct call *c, const struct cell_content *content,
+                        uint64_t ctr)
 {
-    if (!c->peer_seen)
-        return 0;
-    uint64_t span = c->peer_ctr_highest - c->peer_ctr_first + 1;
-    return span > c->cells_received ? span - c->cells_received : 0;
+    for (size_t i = 0; i < content->earlier_count; i++)
+        if (!content->earlier[i].own && content->earlier[i].distance <= ctr)
+            sotto_playout_put_copy(c->playout, ctr - content->earlier[i].distance,
+                                   content->earlier[i].packet, content->earlier[i].len,
+                                   d->now.mono_ns);
+    for (unsigned far = cell_span(content) - 1; far > 0; far--)
+        for (size_t i = 0; i < content->earlier_count; i++)
+            if (content->earlier[i].distance == far && far <= ctr)
+                sotto_playout_put_early(c->playout, ctr - far, content->earlier[i].packet,
+                                        content->earlier[i].len, d->now.mono_ns);
 }
 
 static void take_voice(struct sotto_device *d, struct call *c, const struct cell_content *content,
@@ -361,11 +424,9 @@ static void take_voice(struct sotto_device *d, struct call *c, const struct cell
 {
     if (c->state != SOTTO_CALL_ACTIVE || c->held)
         return;
-    for (size_t i = 0; i < content->earlier_count; i++)
-        if (content->earlier[i].distance <= ctr)
-            sotto_playout_put_copy(c->playout, ctr - content->earlier[i].distance,
-                                   content->earlier[i].packet, content->earlier[i].len,
-                                   d->now.mono_ns);
+    unsigned span = cell_span(content);
+    sotto_playout_expect(c->playout, c->peer_announced > span ? c->peer_announced : span);
+    put_earlier(d, c, content, ctr);
     if (!content->voice)
         return;
     sotto_playout_put(c->playout, ctr, content->voice, content->voice_len, d->now.mono_ns);
@@ -383,7 +444,7 @@ void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell
         c->cells_dropped++;
         return;
     }
-    note_arrival(d, c, ctr);
+    note_arrival(d, c, ctr, cell_span(&content));
     if (content.has_report)
         take_report(d, c, &content.report);
     if (ctl_stream_take(c->ctl, &content, d->now.mono_ns) != SOTTO_OK)

@@ -13,6 +13,7 @@ int sotto_device_new(struct sotto_device **out, const struct sotto_device_config
                      struct sotto_now now)
 {
     if (!cfg->env || !cfg->identity || !book_complete(&cfg->book) ||
+        (unsigned)cfg->profile > SOTTO_PROFILE_60 ||
         (cfg->ring && (!cfg->line_key || !cfg->home.host[0])))
         return SOTTO_EINVAL;
     struct sotto_device *d = mem_alloc(cfg->env, sizeof *d);

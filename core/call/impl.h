@@ -21,6 +21,8 @@
 #include "media/ctl_stream.h"
 #include "media/loss_meter.h"
 #include "media/neural_budget.h"
+#include "media/pace.h"
+#include "media/path_meter.h"
 #include "media/voice_fill.h"
 #include "wire/control.h"
 #include "wire/link.h"
@@ -37,7 +39,7 @@
 #define CALL_RING_GRACE_NS   (5 * SOTTO_NS_PER_S)  // callee rings this much longer than the caller
 #define CALL_CONFIRMED_NS    (20 * SOTTO_NS_PER_S) // for RINGING after the handshake
 #define REKEY_MIN_NS         (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
-#define CALL_REPORT_TICKS    10                   // a receiver report every so many cells
+#define CALL_REPORT_TICKS    11                   // a receiver report every so many cells
 #define CALL_SENT_TIMES      512                  // send times kept for the round trip
 #define INCOMING_COST_NS     (200 * SOTTO_NS_PER_MS) // five calls a second
 #define INCOMING_BURST       30                      // that many at once
@@ -159,6 +161,13 @@ struct call {
     struct voice_fill fill;
     struct sotto_playout *playout;
     struct loss_meter meter; // of the cells received
+    struct path_meter path;  // likewise
+    struct pace pace;        // of the cells sent
+    unsigned peer_span;      // of the newest cell; 0 none
+    unsigned peer_announced; // what it is to be soon; 0 unknown
+    uint64_t report_at;      // counter from which a cell has a report
+    bool report_wanted;      // in the cell that is being made
+    size_t control_room;     // in it
     sotto_ns next_tick;
     bool tick_prepared; // what is to be done before the next tick is done
     bool cell_made;     // `cell` is made and waits for its tick
@@ -167,10 +176,11 @@ struct call {
     uint64_t cell_ctr;
 
     sotto_ns sent_at[CALL_SENT_TIMES];
+    uint64_t sent_newest; // counter
     uint64_t peer_ctr_first, peer_ctr_highest;
     sotto_ns peer_last; // when the newest cell came
     bool peer_seen;
-    uint64_t cells_sent, cells_received, cells_dropped;
+    uint64_t cells_sent, cells_received, cells_lost, cells_dropped;
     sotto_ns rtt_ns;
     struct loss_view reported; // the peer's last word about our cells
 
@@ -316,7 +326,6 @@ void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell
 void call_media_tick(struct sotto_device *d, struct call *c);
 sotto_ns call_media_expiry(const struct call *c);
 void mic_update(struct sotto_device *d);
-uint64_t call_cells_lost(const struct call *c);
 
 // ---- exchange.c
 void exchange_port_up(struct sotto_device *d, unsigned port);

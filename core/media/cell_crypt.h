@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cells sealed and opened: SFrame keys per epoch, one counter per direction that never goes back,
 // a replay window. The counter is also the tick number of the sender: cell n belongs to tick n.
+// Where a cell stands for several ticks (wire/cell.h) it has the number of the last; the others are
+// never used.
 #ifndef SOTTO_MEDIA_CELL_CRYPT_H
 #define SOTTO_MEDIA_CELL_CRYPT_H
 
@@ -21,6 +23,8 @@ int cell_sealer_set_key(struct cell_sealer *s, uint32_t epoch, const struct sott
 // Plaintext bytes that the next cell holds (items and padding).
 size_t cell_sealer_room(const struct cell_sealer *s);
 uint64_t cell_sealer_next_ctr(const struct cell_sealer *s);
+// The next `ticks` have no cell of their own: their counters are spent.
+void cell_sealer_skip(struct cell_sealer *s, unsigned ticks);
 // Encodes, pads, seals; takes the next counter. SOTTO_ESTATE without a key, SOTTO_ESPACE if the
 // content does not fit (the counter is not taken).
 int cell_seal(struct cell_sealer *s, const struct cell_content *c, uint8_t out[CELL_BYTES]);

@@ -11,6 +11,7 @@
 #define ACK_REPEAT_NS   (2 * SOTTO_NS_PER_S) // acks ride in every cell this long after data came
 #define ITEM_MAX_BYTES  (UINT8_MAX - 4)      // stream bytes that one item can hold
 #define PIECE_MAX_BYTES CELL_PLAINTEXT_MAX_BYTES
+#define ACK_BYTES       (CELL_ITEM_OVERHEAD + 4)
 #define TICK_NS         (20 * SOTTO_NS_PER_MS)
 #define WORD_BITS       64
 
@@ -194,16 +195,26 @@ static size_t choose_piece(struct sender *tx, size_t room, sotto_ns now, uint64_
     return min_size(room, (size_t)(tx->next - from));
 }
 
+static bool ack_due(const struct receiver *rx, sotto_ns now)
+{
+    return rx->heard && (now < rx->heard_at || now - rx->heard_at <= ACK_REPEAT_NS);
+}
+
 static size_t fill_ack(const struct receiver *rx, struct cell_content *c, size_t room, sotto_ns now)
 {
-    const size_t need = CELL_ITEM_OVERHEAD + 4;
-    bool recent = rx->heard && (now < rx->heard_at || now - rx->heard_at <= ACK_REPEAT_NS);
-    if (!recent || room < need) {
+    if (!ack_due(rx, now) || room < ACK_BYTES) {
         return room;
     }
     c->has_ack = true;
     c->ack = (uint32_t)rx->whole;
-    return room - need;
+    return room - ACK_BYTES;
+}
+
+size_t ctl_stream_wants(const struct ctl_stream *s, sotto_ns now)
+{
+    size_t pending = ctl_stream_pending(s);
+    return (ack_due(&s->rx, now) ? ACK_BYTES : 0) +
+           (pending > 0 ? CELL_STREAM_OVERHEAD + pending : 0);
 }
 
 void ctl_stream_fill(struct ctl_stream *s, struct cell_content *c, size_t room, sotto_ns rtt_ns,

@@ -27,6 +27,8 @@ void ctl_stream_free(struct ctl_stream *s); // wipes
 int ctl_stream_send(struct ctl_stream *s, const uint8_t *msg, size_t len);
 // Bytes queued or not yet acknowledged.
 size_t ctl_stream_pending(const struct ctl_stream *s);
+// Plaintext bytes that ctl_stream_fill would take of any room.
+size_t ctl_stream_wants(const struct ctl_stream *s, sotto_ns now);
 // Fills the stream, ack fields of the cell about to be made from at most `room` plaintext bytes
 // (item overheads included); called once for each cell. An acknowledgement is in each cell while
 // data came within the last two seconds, since cells get lost. Borrowed pointers stay valid until

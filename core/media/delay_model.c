@@ -10,6 +10,17 @@ void delay_model_reset(struct delay_model *m)
     memset(m, 0, sizeof *m);
 }
 
+// All but what is expected.
+static void forget(struct delay_model *m)
+{
+    *m = (struct delay_model){.span = m->span};
+}
+
+void delay_model_expect(struct delay_model *m, unsigned span)
+{
+    m->span = span;
+}
+
 // Arrival minus the sender's time, whose zero is unknown. Wraps for absurd clocks, harmlessly.
 static int64_t transit_us(uint64_t tick, sotto_ns now)
 {
@@ -39,7 +50,7 @@ static struct delay_block *block_of(struct delay_model *m, uint64_t tick)
 {
     uint64_t number = tick / DELAY_BLOCK_TICKS;
     if (!m->any || number >= m->block + DELAY_BLOCKS) {
-        delay_model_reset(m);
+        forget(m);
         m->any = true;
         m->block = number;
     }
@@ -77,7 +88,8 @@ static void note_run(struct delay_model *m, uint64_t tick)
 // What bursts of loss want, or 0.
 static int64_t burst_target_us(const struct delay_model *m)
 {
-    if (m->runs < DELAY_RUNS_LEAST || m->run_us < DELAY_BURST_US ||
+    int64_t burst_us = DELAY_BURST_US * (int64_t)(m->span > 1 ? m->span : 1);
+    if (m->runs < DELAY_RUNS_LEAST || m->run_us < burst_us ||
         m->newest - m->run_at[m->runs % DELAY_RUNS_LEAST] > DELAY_RUN_TICKS) {
         return 0;
     }
@@ -94,7 +106,7 @@ void delay_model_came(struct delay_model *m, uint64_t tick, sotto_ns now)
             if (tick <= m->newest) {
                 return; // an old frame: it tells nothing of the path
             }
-            delay_model_reset(m);
+            forget(m);
         }
     }
     struct delay_block *b = block_of(m, tick);
@@ -122,7 +134,7 @@ void delay_model_restart(struct delay_model *m, uint64_t tick, sotto_ns now)
 {
     int64_t late = delay_model_lateness_us(m, tick, now);
     if (late > DELAY_JUMP_US || late < -DELAY_JUMP_US) {
-        delay_model_reset(m);
+        forget(m);
     }
     m->newest = 0;
     m->runs = 0;
@@ -133,6 +145,12 @@ int64_t delay_model_lateness_us(const struct delay_model *m, uint64_t tick, sott
 {
     int64_t base = 0;
     return base_us(m, &base) ? difference(transit_us(tick, now), base) : 0;
+}
+
+// How late the first frame of a cell is, and what stretching may fall short of it.
+static int64_t span_us(const struct delay_model *m)
+{
+    return m->span > 1 ? (int64_t)(m->span - 1) * TICK_US + DELAY_SLACK_US : 0;
 }
 
 int64_t delay_model_target_us(const struct delay_model *m)
@@ -159,7 +177,8 @@ int64_t delay_model_target_us(const struct delay_model *m)
     // As many ranks as there are blocks to tell: in the beginning the greatest counts.
     size_t rank = blocks * DELAY_RANK / DELAY_BLOCKS;
     int64_t target = top[rank == 0 ? 0 : rank - 1];
-    int64_t burst = burst_target_us(m);
-    target = (burst > target ? burst : target) + DELAY_MARGIN_US;
+    int64_t burst = burst_target_us(m), span = span_us(m);
+    target = burst > target ? burst : target;
+    target = (span > target ? span : target) + DELAY_MARGIN_US;
     return target < DELAY_TARGET_US ? target : DELAY_TARGET_US;
 }

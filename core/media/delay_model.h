@@ -26,8 +26,9 @@
 #define DELAY_RUN_MAX     32      // a longer run is an outage
 #define DELAY_MAX_US      400000  // never more than this behind the fastest cell
 #define DELAY_TARGET_US   380000  // the greatest target
-#define DELAY_BURST_US    50000   // mean runs from here on are bursts
+#define DELAY_BURST_US    50000   // mean runs from here on are bursts, for each tick of a cell
 #define DELAY_START_US    20000   // before anything is known
+#define DELAY_SLACK_US    5000    // so much too early or too late is left alone
 #define DELAY_MARGIN_US   3000    // for the tick of either side's clock
 #define DELAY_JUMP_US     2000000 // a greater step: another clock, or a sender that began anew
 
@@ -37,6 +38,7 @@ struct delay_block {
 };
 
 struct delay_model {
+    unsigned span; // ticks that a cell stands for; 0: one
     bool any;
     uint64_t block; // number of the newest
     struct delay_block blocks[DELAY_BLOCKS];
@@ -48,6 +50,9 @@ struct delay_model {
 };
 
 void delay_model_reset(struct delay_model *m);
+// A cell stands, or will soon stand, for so many ticks: the target reaches its first frame, and
+// only longer runs count as bursts.
+void delay_model_expect(struct delay_model *m, unsigned span);
 // The frame of `tick` came in its own cell at `now`.
 void delay_model_came(struct delay_model *m, uint64_t tick, sotto_ns now);
 // The stream goes on there, after an outage or from anew.

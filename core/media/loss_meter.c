@@ -41,7 +41,7 @@ static void advance(struct loss_meter *m)
     m->newest++;
 }
 
-void loss_meter_note(struct loss_meter *m, uint64_t ctr)
+static void note_tick(struct loss_meter *m, uint64_t ctr)
 {
     if (!m->any || ctr > m->newest + LOSS_METER_OUTAGE) {
         m->any = true;
@@ -56,6 +56,15 @@ void loss_meter_note(struct loss_meter *m, uint64_t ctr)
     uint64_t age = m->newest - ctr;
     if (age < WORD) {
         m->seen |= UINT64_C(1) << age;
+    }
+}
+
+void loss_meter_note(struct loss_meter *m, uint64_t ctr, unsigned span)
+{
+    for (uint64_t back = span; back-- > 0;) {
+        if (back <= ctr) {
+            note_tick(m, ctr - back);
+        }
     }
 }
 

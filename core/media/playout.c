@@ -16,7 +16,7 @@
 #define AHEAD_SAMPLES       (3 * SOTTO_FRAME_SAMPLES + STRETCH_LAG_MAX)
 #define SAMPLE_US(us)       ((us)*SOTTO_SAMPLE_RATE / 1000000)
 // Asks between two stretches, and how much there must be to stretch away: the more, the sooner.
-#define SLACK_US            5000 // neither more nor less: it is left alone
+#define SLACK_US            DELAY_SLACK_US // neither more nor less
 #define LEAN_US             40000
 #define LEAN_EVERY          3
 #define CALM_EVERY          5
@@ -160,12 +160,19 @@ static void take_history(struct sotto_playout *p, uint64_t tick, const uint8_t *
     frame_store_mark(&p->store, tick, false, (uint8_t)reach);
 }
 
-static int put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len, bool own,
-               sotto_ns now)
+enum arrival {
+    ARRIVAL_OWN,   // in the cell of its tick
+    ARRIVAL_EARLY, // its tick has no cell: in that of a later one
+    ARRIVAL_COPY,
+};
+
+static int put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+               enum arrival how, sotto_ns now)
 {
-    switch (playout_policy_admit(&p->policy, &p->store, tick, own, now)) {
+    bool copy = how == ARRIVAL_COPY;
+    switch (playout_policy_admit(&p->policy, &p->store, tick, !copy, now)) {
     case PLAYOUT_LATE:
-        p->stats.late += own ? 1 : 0;
+        p->stats.late += copy ? 0 : 1;
         return SOTTO_EREPLAY;
     case PLAYOUT_RESTART:
         start_over(p);
@@ -173,13 +180,13 @@ static int put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, si
     case PLAYOUT_TAKE:
         break;
     }
-    if (own) {
+    if (how == ARRIVAL_OWN) {
         measure_jitter(p, tick, now);
-        p->stats.received++;
     }
+    p->stats.received += copy ? 0 : 1;
     frame_store_put(&p->store, tick, packet, (uint8_t)len, now);
-    frame_store_mark(&p->store, tick, !own, 0);
-    if (own) {
+    frame_store_mark(&p->store, tick, copy, 0);
+    if (!copy) {
         take_history(p, tick, packet, len, now);
     }
     return 0;
@@ -190,8 +197,8 @@ static bool is_absurd(uint64_t tick, size_t len)
     return len == 0 || len > SOTTO_VOICE_PACKET_MAX_BYTES || tick > PLAYOUT_TICK_MAX;
 }
 
-int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
-                      sotto_ns now)
+static int put_first(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+                     enum arrival how, sotto_ns now)
 {
     if (is_absurd(tick, len)) {
         return SOTTO_EPARSE;
@@ -200,7 +207,25 @@ int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *pac
         p->stats.duplicate++;
         return SOTTO_EREPLAY;
     }
-    return put(p, tick, packet, len, true, now);
+    return put(p, tick, packet, len, how, now);
+}
+
+int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
+                      sotto_ns now)
+{
+    return put_first(p, tick, packet, len, ARRIVAL_OWN, now);
+}
+
+int sotto_playout_put_early(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
+                            size_t len, sotto_ns now)
+{
+    return put_first(p, tick, packet, len, ARRIVAL_EARLY, now);
+}
+
+void sotto_playout_expect(struct sotto_playout *p, unsigned span)
+{
+    assert(span > 0);
+    delay_model_expect(&p->policy.delay, span);
 }
 
 int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
@@ -214,7 +239,7 @@ int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t
         playout_policy_lies_ahead(&p->policy, &p->store, tick)) {
         return SOTTO_EREPLAY;
     }
-    return put(p, tick, packet, len, false, now);
+    return put(p, tick, packet, len, ARRIVAL_COPY, now);
 }
 
 // ---- decoding ---------------------------------------------------------------------------------

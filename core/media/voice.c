@@ -185,15 +185,20 @@ void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on)
 // Opus shares a packet between this frame and DRED by the loss that it is told of.
 static bool set_shape(struct sotto_voice_encoder *e, const struct voice_shape *shape)
 {
-    if (e->shape.bytes == shape->bytes && e->shape.history == shape->history) {
+    if (e->shape.bytes == shape->bytes && e->shape.history == shape->history &&
+        e->shape.remembers == shape->remembers && e->shape.wideband == shape->wideband) {
         return true;
     }
     unsigned history = voice_encoder_has_history(e) ? shape->history : 0;
+    bool notes = history > 0 || (voice_encoder_has_history(e) && shape->remembers);
     opus_int32 bitrate = (opus_int32)shape->bytes * 8 * (1000 / SOTTO_TICK_MS);
     e->shape = *shape;
     return opus_encoder_ctl(e->state, OPUS_SET_BITRATE(bitrate)) == OPUS_OK &&
            opus_encoder_ctl(e->state, OPUS_SET_PACKET_LOSS_PERC((opus_int32)history)) == OPUS_OK &&
-           (!e->dred || set_dred(e->state, history > 0 ? DRED_DURATION : 0));
+           opus_encoder_ctl(e->state, OPUS_SET_MAX_BANDWIDTH(
+                                          shape->wideband ? OPUS_BANDWIDTH_WIDEBAND
+                                                          : OPUS_BANDWIDTH_FULLBAND)) == OPUS_OK &&
+           (!e->dred || set_dred(e->state, notes ? DRED_DURATION : 0));
 }
 
 int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,

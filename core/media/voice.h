@@ -21,6 +21,8 @@ void voice_decoder_reset(struct sotto_voice_decoder *d);
 struct voice_shape {
     size_t bytes; // VOICE_PACKET_MIN_BYTES .. SOTTO_VOICE_PACKET_MAX_BYTES
     unsigned history;
+    bool remembers; // without history of its own, between packets that have some
+    bool wideband;  // nothing above 8 kHz: too few bytes for more
 };
 
 // 0 or SOTTO_ECRYPTO. Writes shape->bytes.

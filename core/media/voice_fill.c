@@ -14,26 +14,49 @@
 #define ROOM_USUAL       (CELL_PLAINTEXT_MAX_BYTES - 3) // the counter takes up to three bytes more
 #define HALF_BYTES       ((ROOM_USUAL - CELL_ITEM_OVERHEAD - EARLIER_OVERHEAD) / 2)
 #define THIRD_BYTES      ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 2 * EARLIER_OVERHEAD) / 3)
-// What voice keeps when a control message is to be sent: a good frame. Redundancy gives way, so
-// that a re-key's flights are through in seconds under loss too.
-#define RESERVE          (CELL_ITEM_OVERHEAD + SOTTO_VOICE_PACKET_BYTES)
+#define QUARTER_BYTES    ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
 #define FRAME_LEAST      40 // bytes for this frame before a copy has its place
+#define WIDEBAND_BYTES   56 // a frame of less has nothing above 8 kHz
 
-static_assert(RESERVE + CELL_STREAM_OVERHEAD + CELL_ITEM_OVERHEAD + 4 < ROOM_USUAL,
-              "a piece of the control stream and an acknowledgement find room beside it");
+// What voice keeps when a control message is to be sent: a good frame; two and three that can be
+// understood. Redundancy gives way, so that a re-key's flights are through in seconds under loss
+// too, and in half a minute through a thin link.
+static const size_t reserve[] = {
+    [1] = CELL_ITEM_OVERHEAD + SOTTO_VOICE_PACKET_BYTES,
+    [2] = CELL_ITEM_OVERHEAD + EARLIER_OVERHEAD + 2 * 36,
+    [3] = CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24,
+};
+
+static_assert(CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24 + CELL_STREAM_OVERHEAD +
+                      CELL_ITEM_OVERHEAD + 4 + CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES <
+                  ROOM_USUAL,
+              "a report, a piece of the control stream and an acknowledgement find room beside it");
 static_assert(VOICE_FILL_COPIES <= CELL_EARLIER_MAX, "as many as a cell may hold");
+static_assert(CELL_SPAN_MAX == 3, "the tables know three spans");
 
-// Opus's share for history; docs/VOICE.md has what was measured.
-static const unsigned history_share[] = {
-    [VOICE_CALM] = 3,
-    [VOICE_LOSS] = 20,
-    [VOICE_BURSTS] = 25,
-    [VOICE_PLAIN] = 0,
+// With history: what one frame has at least, and Opus's share for history in the packet that has
+// it. docs/VOICE.md has what was measured.
+struct plan {
+    uint8_t frame, share;
+};
+
+static const struct plan plans[][CELL_SPAN_MAX + 1] = {
+    [VOICE_CALM] = {{0, 0}, {95, 3}, {50, 9}, {THIRD_BYTES, 0}},
+    [VOICE_LOSS] = {{0, 0}, {45, 20}, {42, 20}, {32, 25}},
+    [VOICE_BURSTS] = {{0, 0}, {50, 25}, {42, 20}, {32, 25}},
+    [VOICE_PLAIN] = {{0, 0}, {SOTTO_VOICE_PACKET_BYTES, 0}, {HALF_BYTES, 0}, {THIRD_BYTES, 0}},
+};
+// Without.
+static const uint8_t frames[][CELL_SPAN_MAX + 1] = {
+    [VOICE_CALM] = {0, HALF_BYTES, HALF_BYTES, THIRD_BYTES},
+    [VOICE_LOSS] = {0, THIRD_BYTES, THIRD_BYTES, QUARTER_BYTES},
+    [VOICE_BURSTS] = {0, HALF_BYTES, THIRD_BYTES, QUARTER_BYTES},
+    [VOICE_PLAIN] = {0, SOTTO_VOICE_PACKET_BYTES, HALF_BYTES, THIRD_BYTES},
 };
 
 void voice_fill_init(struct voice_fill *f)
 {
-    *f = (struct voice_fill){.mode = VOICE_CALM};
+    *f = (struct voice_fill){.mode = VOICE_CALM, .span = 1};
 }
 
 void voice_fill_wipe(struct voice_fill *f)
@@ -46,19 +69,23 @@ void voice_fill_report(struct voice_fill *f, struct loss_view seen)
     if (f->fixed) {
         return;
     }
+    unsigned begin = BURST_BEGIN * f->span, end = BURST_END * f->span;
     bool calm = seen.loss < (f->mode == VOICE_CALM ? LOSS_BEGIN : LOSS_END + 1);
-    bool long_runs = seen.burst >= (f->mode == VOICE_BURSTS ? BURST_END : BURST_BEGIN);
+    bool long_runs = seen.burst >= (f->mode == VOICE_BURSTS ? end : begin);
     f->mode = calm ? VOICE_CALM : long_runs ? VOICE_BURSTS : VOICE_LOSS;
-    f->burst_cells = (uint8_t)(seen.burst / LOSS_METER_BURST_UNITS);
+    f->burst_ticks = (uint8_t)(seen.burst / LOSS_METER_BURST_UNITS);
     f->history = seen.history;
 }
 
-size_t voice_fill_reserve(void)
+size_t voice_fill_reserve(unsigned span)
 {
-    return RESERVE;
+    assert(span > 0 && span <= CELL_SPAN_MAX);
+    return reserve[span];
 }
 
-// The packet of the last cell can be copied from now on: without its padding and history.
+// ---- frames -----------------------------------------------------------------------------------
+
+// The packet encoded last can be copied from now on: without its padding and history.
 static void keep_last(struct voice_fill *f)
 {
     size_t at = f->kept_count++ % VOICE_FILL_KEPT;
@@ -71,17 +98,104 @@ static void keep_last(struct voice_fill *f)
     f->packet_len = 0;
 }
 
+static bool uses_history(const struct voice_fill *f, const struct sotto_voice_encoder *e)
+{
+    return f->history && voice_encoder_has_history(e);
+}
+
+static size_t frame_bytes(const struct voice_fill *f, bool history)
+{
+    return history ? plans[f->mode][f->span].frame : frames[f->mode][f->span];
+}
+
+static int encode(struct voice_fill *f, struct sotto_voice_encoder *e, const struct voice_shape *s,
+                  const int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    int err = voice_encode(e, s, pcm, f->packet);
+    f->packet_len = err == 0 ? s->bytes : 0;
+    return err;
+}
+
+// History is in the first frame, so that it reaches farthest back; it has what the others leave.
+// The others remember for it.
+static struct voice_shape early_shape(const struct voice_fill *f, bool history)
+{
+    size_t usual = frame_bytes(f, history);
+    size_t equal = f->early_room / f->span, bytes = usual < equal ? usual : equal;
+    unsigned share = history ? plans[f->mode][f->span].share : 0;
+    bool first = f->early == 0 && share > 0;
+    if (first) {
+        size_t rest = f->early_room - (f->span - 1) * bytes;
+        bytes = rest < SOTTO_VOICE_PACKET_MAX_BYTES ? rest : SOTTO_VOICE_PACKET_MAX_BYTES;
+    }
+    return (struct voice_shape){
+        .bytes = bytes,
+        .history = first ? share : 0,
+        .remembers = share > 0,
+        .wideband = usual < WIDEBAND_BYTES,
+    };
+}
+
+void voice_fill_begin(struct voice_fill *f, unsigned span, size_t room)
+{
+    assert(room >= voice_fill_reserve(span));
+    assert(!f->open);
+    f->span = span;
+    f->early = 0;
+    f->open = true;
+    f->early_room = room - CELL_ITEM_OVERHEAD - (span - 1) * EARLIER_OVERHEAD;
+}
+
+void voice_fill_drop(struct voice_fill *f)
+{
+    if (f->open) { // distances would no longer be right
+        sotto_wipe(f->kept, sizeof f->kept);
+        f->packet_len = 0;
+        f->open = false;
+    }
+}
+
+unsigned voice_fill_left(const struct voice_fill *f)
+{
+    return f->open ? f->span - f->early : 0;
+}
+
+int voice_fill_frame(struct voice_fill *f, struct sotto_voice_encoder *e,
+                     const int16_t pcm[SOTTO_FRAME_SAMPLES])
+{
+    assert(voice_fill_left(f) > 1);
+    struct voice_shape shape = early_shape(f, uses_history(f, e));
+    struct voice_packet *own = &f->own[f->early];
+    keep_last(f);
+    f->early++;
+    int err = encode(f, e, &shape, pcm);
+    memcpy(own->packet, f->packet, f->packet_len);
+    own->len = (uint8_t)f->packet_len;
+    if (err == 0 && shape.history == 0) {
+        own->len = (uint8_t)voice_strip(own->packet, own->len);
+    }
+    return err;
+}
+
+// ---- the cell ---------------------------------------------------------------------------------
+
 // The distances of the copies that belong into a cell; the first matters most.
 static size_t choose_copies(const struct voice_fill *f, bool history,
                             uint8_t out[VOICE_FILL_COPIES])
 {
     size_t n = 0;
-    if (f->mode == VOICE_PLAIN || (history && f->mode != VOICE_LOSS)) {
+    if (f->mode == VOICE_PLAIN || (history && (f->mode != VOICE_LOSS || f->span > 1)) ||
+        (f->mode == VOICE_CALM && f->span > 1)) {
         return 0;
     }
     if (f->mode == VOICE_BURSTS) {
-        unsigned far = 2u * f->burst_cells;
-        out[n++] = (uint8_t)(far < 2 ? 2 : far > VOICE_FILL_KEPT ? VOICE_FILL_KEPT : far);
+        unsigned far = 2u * f->burst_ticks, least = 2 * f->span;
+        out[n++] = (uint8_t)(far < least ? least : far > VOICE_FILL_KEPT ? VOICE_FILL_KEPT : far);
+        return n;
+    }
+    if (f->span > 1) { // one frame of the cell before, so that holes are short
+        static const uint8_t inner[] = {[2] = 2, [3] = 4};
+        out[n++] = inner[f->span];
         return n;
     }
     out[n++] = 1;
@@ -91,25 +205,43 @@ static size_t choose_copies(const struct voice_fill *f, bool history,
     return n;
 }
 
+// What is left of room.
+static size_t add_earlier(const struct voice_packet *p, size_t distance, bool own, size_t least,
+                          size_t room, struct cell_content *content)
+{
+    size_t need = EARLIER_OVERHEAD + p->len;
+    if (p->len == 0 || room < need + CELL_ITEM_OVERHEAD + least) {
+        return room;
+    }
+    size_t n = content->earlier_count++;
+    content->earlier[n].own = own;
+    content->earlier[n].distance = (uint8_t)distance;
+    content->earlier[n].packet = p->packet;
+    content->earlier[n].len = p->len;
+    return room - need;
+}
+
+static size_t add_own(struct voice_fill *f, size_t room, struct cell_content *content)
+{
+    // None beyond one that is missing: they tell how many ticks the cell stands for.
+    for (size_t d = 1; d < f->span && content->earlier_count == d - 1; d++) {
+        room =
+            add_earlier(&f->own[f->span - 1 - d], d, true, VOICE_PACKET_MIN_BYTES, room, content);
+    }
+    return room;
+}
+
 static size_t add_copies(struct voice_fill *f, bool history, size_t room,
                          struct cell_content *content)
 {
     uint8_t distances[VOICE_FILL_COPIES];
     size_t count = choose_copies(f, history, distances);
+    size_t least = f->span == 1 ? FRAME_LEAST : frame_bytes(f, history);
     for (size_t i = 0; i < count; i++) {
-        if (distances[i] > f->kept_count) {
-            continue;
-        }
         size_t at = (f->kept_count - distances[i]) % VOICE_FILL_KEPT;
-        size_t len = f->kept[at].len, need = EARLIER_OVERHEAD + len;
-        if (len == 0 || room < need + CELL_ITEM_OVERHEAD + FRAME_LEAST) {
-            continue;
+        if (distances[i] <= f->kept_count) {
+            room = add_earlier(&f->kept[at], distances[i], false, least, room, content);
         }
-        size_t n = content->earlier_count++;
-        content->earlier[n].distance = distances[i];
-        content->earlier[n].packet = f->kept[at].packet;
-        content->earlier[n].len = len;
-        room -= need;
     }
     return room;
 }
@@ -117,15 +249,15 @@ static size_t add_copies(struct voice_fill *f, bool history, size_t room,
 // With history the packet takes all there is. Without, it is as long as its copies may be.
 static struct voice_shape shape_for(const struct voice_fill *f, bool history, size_t bytes)
 {
-    size_t limit = SOTTO_VOICE_PACKET_MAX_BYTES;
-    if (f->mode == VOICE_PLAIN) {
-        limit = SOTTO_VOICE_PACKET_BYTES;
-    } else if (!history) {
-        limit = f->mode == VOICE_LOSS ? THIRD_BYTES : HALF_BYTES;
+    size_t usual = frame_bytes(f, history), limit = SOTTO_VOICE_PACKET_MAX_BYTES;
+    if (f->mode == VOICE_PLAIN || !history) {
+        limit = usual;
     }
     return (struct voice_shape){
         .bytes = bytes < limit ? bytes : limit,
-        .history = history ? history_share[f->mode] : 0,
+        .history = history && f->span == 1 ? plans[f->mode][1].share : 0,
+        .remembers = history && plans[f->mode][f->span].share > 0,
+        .wideband = usual < WIDEBAND_BYTES,
     };
 }
 
@@ -133,19 +265,25 @@ int voice_fill_cell(struct voice_fill *f, struct sotto_voice_encoder *e,
                     const int16_t pcm[SOTTO_FRAME_SAMPLES], size_t room,
                     struct cell_content *content)
 {
-    bool history = f->history && voice_encoder_has_history(e);
+    if (!f->open) {
+        voice_fill_begin(f, 1, room);
+    }
+    assert(voice_fill_left(f) == 1);
+    bool history = uses_history(f, e);
     content->earlier_count = 0;
     content->voice = NULL;
     keep_last(f);
+    f->open = false;
+    room = add_own(f, room, content);
     room = add_copies(f, history, room, content);
     assert(room >= CELL_ITEM_OVERHEAD + VOICE_PACKET_MIN_BYTES);
     struct voice_shape shape = shape_for(f, history, room - CELL_ITEM_OVERHEAD);
-    int err = voice_encode(e, &shape, pcm, f->packet);
+    int err = encode(f, e, &shape, pcm);
     if (err != 0) {
         content->earlier_count = 0;
         return err;
     }
     content->voice = f->packet;
-    content->voice_len = f->packet_len = shape.bytes;
+    content->voice_len = f->packet_len;
     return 0;
 }

@@ -5,7 +5,13 @@
 #include <string.h>
 
 #define ITEM_VALUE_MAX_BYTES UINT8_MAX
-#define HISTORY_BIT          0x8000 // of the playout delay
+// Above the playout delay.
+#define HISTORY_BIT          0x8000
+#define WISH_SHIFT           13
+#define SPAN_SHIFT           11
+#define SPAN_MASK            3u
+// Of an earlier frame's distance.
+#define OWN_BIT              0x80
 
 // ---- encoding ---------------------------------------------------------------------------------
 
@@ -31,7 +37,7 @@ static void put_earlier(struct wire_writer *w, const struct cell_content *c)
 {
     for (size_t i = 0; i < c->earlier_count; i++) {
         put_item(w, CELL_EARLIER, 1 + c->earlier[i].len);
-        wire_write_u8(w, c->earlier[i].distance);
+        wire_write_u8(w, (uint8_t)(c->earlier[i].distance | (c->earlier[i].own ? OWN_BIT : 0)));
         wire_write_bytes(w, c->earlier[i].packet, c->earlier[i].len);
     }
 }
@@ -43,6 +49,12 @@ static void put_stream(struct wire_writer *w, const struct cell_content *c)
         wire_write_u32(w, c->stream_offset);
         wire_write_bytes(w, c->stream, c->stream_len);
     }
+}
+
+static uint16_t report_bits(const struct cell_report *r)
+{
+    return (uint16_t)(r->playout_ms | (unsigned)r->span << SPAN_SHIFT |
+                      (unsigned)r->wish << WISH_SHIFT | (r->history ? HISTORY_BIT : 0));
 }
 
 static void put_numbers(struct wire_writer *w, const struct cell_content *c)
@@ -58,7 +70,7 @@ static void put_numbers(struct wire_writer *w, const struct cell_content *c)
         wire_write_u32(w, c->report.received);
         wire_write_u8(w, c->report.loss);
         wire_write_u8(w, c->report.burst);
-        wire_write_u16(w, (uint16_t)(c->report.playout_ms | (c->report.history ? HISTORY_BIT : 0)));
+        wire_write_u16(w, report_bits(&c->report));
     }
 }
 
@@ -72,6 +84,33 @@ static bool distance_taken(const struct cell_content *c, uint8_t distance)
     return false;
 }
 
+unsigned cell_span(const struct cell_content *c)
+{
+    unsigned span = 1;
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        span += c->earlier[i].own ? 1 : 0;
+    }
+    return span;
+}
+
+// Distances differ: own ones within the span leave none out.
+static bool span_valid(const struct cell_content *c)
+{
+    unsigned span = cell_span(c);
+    for (size_t i = 0; i < c->earlier_count; i++) {
+        if (c->earlier[i].own != (c->earlier[i].distance < span)) {
+            return false;
+        }
+    }
+    return span <= CELL_SPAN_MAX;
+}
+
+static bool report_valid(const struct cell_report *r)
+{
+    return r->playout_ms <= CELL_PLAYOUT_MAX_MS && r->wish <= CELL_SPAN_MAX &&
+           r->span <= CELL_SPAN_MAX;
+}
+
 // What cell_decode would refuse is not sent.
 static bool content_valid(const struct cell_content *c)
 {
@@ -81,8 +120,8 @@ static bool content_valid(const struct cell_content *c)
     struct cell_content seen = {0};
     for (size_t i = 0; i < c->earlier_count; i++) {
         uint8_t distance = c->earlier[i].distance;
-        if (distance == 0 || c->earlier[i].packet == NULL || c->earlier[i].len == 0 ||
-            distance_taken(&seen, distance)) {
+        if (distance == 0 || distance > CELL_DISTANCE_MAX || c->earlier[i].packet == NULL ||
+            c->earlier[i].len == 0 || distance_taken(&seen, distance)) {
             return false;
         }
         seen.earlier[seen.earlier_count++].distance = distance;
@@ -90,7 +129,7 @@ static bool content_valid(const struct cell_content *c)
     if (c->voice != NULL && c->voice_len == 0) {
         return false;
     }
-    if (c->has_report && c->report.playout_ms > CELL_PLAYOUT_MAX_MS) {
+    if (!span_valid(c) || (c->has_report && !report_valid(&c->report))) {
         return false;
     }
     return c->stream == NULL ||
@@ -130,13 +169,14 @@ static void get_voice(struct wire_reader *v, struct cell_content *c)
 
 static void get_earlier(struct wire_reader *v, struct cell_content *c)
 {
-    uint8_t distance = wire_read_u8(v);
+    uint8_t first = wire_read_u8(v), distance = first & CELL_DISTANCE_MAX;
     if (c->earlier_count == CELL_EARLIER_MAX || distance == 0 || v->left == 0 ||
         distance_taken(c, distance)) {
         v->failed = true;
         return;
     }
     size_t i = c->earlier_count++;
+    c->earlier[i].own = (first & OWN_BIT) != 0;
     c->earlier[i].distance = distance;
     c->earlier[i].packet = wire_read_rest(v, &c->earlier[i].len);
 }
@@ -171,9 +211,11 @@ static void get_report(struct wire_reader *v, struct cell_content *c)
     c->report.received = wire_read_u32(v);
     c->report.loss = wire_read_u8(v);
     c->report.burst = wire_read_u8(v);
-    uint16_t playout = wire_read_u16(v);
-    c->report.playout_ms = playout & CELL_PLAYOUT_MAX_MS;
-    c->report.history = (playout & HISTORY_BIT) != 0;
+    uint16_t bits = wire_read_u16(v);
+    c->report.playout_ms = bits & CELL_PLAYOUT_MAX_MS;
+    c->report.span = (uint8_t)(bits >> SPAN_SHIFT & SPAN_MASK);
+    c->report.wish = (uint8_t)(bits >> WISH_SHIFT & SPAN_MASK);
+    c->report.history = (bits & HISTORY_BIT) != 0;
 }
 
 static void get_padding(struct wire_reader *r)
@@ -230,7 +272,7 @@ int cell_decode(struct cell_content *c, const uint8_t *data, size_t len)
     while (!r.failed && r.left > 0) {
         get_item(&r, &got);
     }
-    if (r.failed) {
+    if (r.failed || !span_valid(&got)) {
         return SOTTO_EPARSE;
     }
     *c = got;

@@ -9,19 +9,21 @@
 
 #define CELL_BYTES               160 // on the circuit
 #define CELL_PLAINTEXT_MAX_BYTES 143 // 160 - SFrame's smallest header (1) - tag (16)
-#define CELL_EARLIER_MAX         4   // redundant frames in one cell
+#define CELL_EARLIER_MAX         4   // earlier frames in one cell
+#define CELL_DISTANCE_MAX        127 // of an earlier frame, in ticks
+#define CELL_SPAN_MAX            3   // ticks of speech that one cell carries
 
 enum cell_item {
     CELL_PADDING = 0,
     CELL_VOICE = 1,   // Opus packet of this cell's tick
-    CELL_EARLIER = 2, // u8 distance in ticks, Opus packet of an earlier tick
+    CELL_EARLIER = 2, // u8: own (highest bit) and distance in ticks; Opus packet of an earlier tick
     CELL_STREAM = 3,  // u32 offset, bytes of the control stream
     CELL_ACK = 4,     // u32: control stream bytes received without a gap
     CELL_REPORT = 5,  // what this side receives; see struct cell_report
 };
 
 #define CELL_REPORT_BYTES   18
-#define CELL_PLAYOUT_MAX_MS 0x7fff
+#define CELL_PLAYOUT_MAX_MS 0x7ff
 // Item CELL_REPORT.
 struct cell_report {
     uint64_t highest_ctr; // newest cell counter received
@@ -30,13 +32,18 @@ struct cell_report {
     uint8_t loss;         // share of the cells lost lately, of 255
     uint8_t burst;        // mean cells lost in a row, in quarters
     bool history;         // understands DRED in voice packets
+    uint8_t wish;         // span that it asks the peer's cells to have; 0: knows of no spans
+    uint8_t span;         // that its own cells have, or will soon have; 0 likewise
     uint16_t playout_ms;  // present playout delay, up to CELL_PLAYOUT_MAX_MS
 };
 
+// A cell of span k stands for k ticks, its own and the k - 1 before, which have no cells: their
+// frames are those marked `own`, at all distances from 1 to k - 1. Other earlier frames are copies.
 struct cell_content {
     const uint8_t *voice; // NULL: none
     size_t voice_len;
     struct {
+        bool own;
         uint8_t distance; // ticks before this cell's
         const uint8_t *packet;
         size_t len;
@@ -55,9 +62,12 @@ struct cell_content {
 #define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
 // Writes exactly `size` bytes (items and padding) and returns size. SOTTO_ESPACE if the items do
 // not fit; SOTTO_EINVAL for content that cell_decode would refuse: an empty packet or stream piece,
-// distance 0 or given twice, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes, a playout
-// delay above CELL_PLAYOUT_MAX_MS.
+// distance 0, above CELL_DISTANCE_MAX or given twice, own ones that leave out a distance or reach
+// CELL_SPAN_MAX, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes, a playout delay above
+// CELL_PLAYOUT_MAX_MS, a span above CELL_SPAN_MAX.
 int cell_encode(const struct cell_content *c, uint8_t *out, size_t size);
+// Ticks that it stands for: 1 .. CELL_SPAN_MAX.
+unsigned cell_span(const struct cell_content *c);
 // Plaintext bytes that `stream` and `ack` take.
 size_t cell_control_bytes(const struct cell_content *c);
 // Borrows from data. SOTTO_EPARSE (c unchanged) for anything not exactly as above, unknown or

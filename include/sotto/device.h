@@ -66,6 +66,16 @@ struct sotto_book {
 
 // ---- making one ------------------------------------------------------------------------------
 
+// How much speech each cell carries. Cells have one size: the more, the fewer of them, for a link
+// that cannot carry fifty in a second, and the later they come. What the network learns by it:
+// docs/THREATMODEL.md.
+enum sotto_profile {
+    SOTTO_PROFILE_AUTO = 0, // what the path to the other side can carry, as it measures it
+    SOTTO_PROFILE_20 = 1,   // 20 ms, 50 cells in a second: the least delay
+    SOTTO_PROFILE_40 = 2,
+    SOTTO_PROFILE_60 = 3,
+};
+
 struct sotto_device_config {
     const struct sotto_env *env;
     const struct sotto_identity *identity; // borrowed
@@ -75,7 +85,10 @@ struct sotto_device_config {
     enum sotto_suite suite;     // used when dialling; CNSA2 also refuses the hybrid
     bool ring;                  // be rung: keep a link to home, logged in
     sotto_ns rekey_interval_ns; // 0: SOTTO_REKEY_NS
-    bool plain_voice;           // no neural networks in voice: for slow machines (docs/VOICE.md)
+    // Of cells that we send, and that we ask the other side for. It may refuse; a side that knows
+    // no profiles sends and gets 20 ms.
+    enum sotto_profile profile;
+    bool plain_voice; // no neural networks in voice: for slow machines (docs/VOICE.md)
 };
 
 // Copies cfg (borrowed things stay borrowed). 0, SOTTO_ENOMEM, SOTTO_EINVAL.
@@ -305,7 +318,8 @@ struct sotto_call_stats {
     uint64_t cells_dropped;                          // did not authenticate, replays
     uint64_t rtt_ns;                                 // 0 unknown
     uint32_t epoch;                                  // re-keys so far
-    uint32_t tick_ms;                                // between two cells
+    uint32_t tick_ms;                                // between two cells that we send
+    uint32_t peer_tick_ms;                           // and that the peer sends; 0 unknown
     struct sotto_call_loss seen;                     // of what comes
     struct sotto_call_loss reported; // of what we send, by the other side's last word: it may lie
     // Estimate, from their mouth to our ear: half the round trip, SOTTO_CALL_CODING_US and the lag

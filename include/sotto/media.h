@@ -109,8 +109,15 @@ void sotto_playout_free(struct sotto_playout *p); // wipes
 // SOTTO_VOICE_PACKET_MAX_BYTES, or an absurd tick): drop.
 int sotto_playout_put(struct sotto_playout *p, uint64_t tick, const uint8_t *packet, size_t len,
                       sotto_ns now);
-// The same for a copy of an earlier tick's packet out of a later cell; put that cell's own packet
-// afterwards. SOTTO_EREPLAY also if the stream has not begun.
+// The same for a frame that travels in the cell of a later tick because its own tick has none; put
+// the frames of a cell in their order, that of its own tick last.
+int sotto_playout_put_early(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
+                            size_t len, sotto_ns now);
+// Cells that stand for so many ticks come, or will soon come (1 or more; at first 1): what is
+// played lags behind far enough for the first of them.
+void sotto_playout_expect(struct sotto_playout *p, unsigned span);
+// The same as sotto_playout_put for a copy of an earlier tick's packet out of a later cell; put
+// that cell's own packet afterwards. SOTTO_EREPLAY also if the stream has not begun.
 int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t *packet,
                            size_t len, sotto_ns now);
 // Neural parts: deep concealment, and DRED. On from the start; off costs quality under loss and

@@ -11,6 +11,8 @@
 #define SURVIVES_NS      (8 * SECOND)  // an outage that a connection outlives
 #define RETRY_NS         (400 * MS)    // the driver tries again
 #define RELAY_NOTICES_NS (25 * SECOND) // at most
+#define QUEUE_NS         (1 * SECOND)  // of a thin link
+#define OVERHEAD_BYTES   100           // around each datagram
 
 static sotto_ns travel(struct sim *s, const struct path *p)
 {
@@ -29,13 +31,29 @@ static void put(struct conn *c, enum thing_kind kind, sotto_ns at, const uint8_t
     t->len = len;
 }
 
+// When a thin link has sent it; false: it has no room for it.
+static bool through_link(struct sim *s, struct path *p, size_t len, sotto_ns *at)
+{
+    if (p->kbps == 0)
+        return true;
+    sotto_ns begins = p->idle > s->now_ns ? p->idle : s->now_ns;
+    sotto_ns done = begins + (len + OVERHEAD_BYTES) * 8 * MS / p->kbps;
+    if (done - s->now_ns > QUEUE_NS)
+        return false;
+    p->idle = done;
+    *at += done - s->now_ns;
+    return true;
+}
+
 static void send_datagram(struct conn *c, enum thing_kind kind, const uint8_t *data, size_t len)
 {
     struct sim *s = c->person->sim;
-    const struct path *p = &c->person->path;
+    struct path *p = &c->person->path;
     if (s->now_ns < p->down_until || rng_chance(&s->rng, p->loss))
         return;
     sotto_ns at = s->now_ns + travel(s, p);
+    if (kind == THING_TO_RELAY_DATAGRAM && !through_link(s, p, len, &at))
+        return;
     if (rng_chance(&s->rng, p->reorder))
         at += rng_below(&s->rng, 120 * MS);
     put(c, kind, at, data, len);

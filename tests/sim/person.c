@@ -151,7 +151,8 @@ void person_start(struct person *p)
                                       .book = book_of(p),
                                       .suite = p->suite,
                                       .ring = p->has_line,
-                                      .rekey_interval_ns = p->rekey_interval_ns};
+                                      .rekey_interval_ns = p->rekey_interval_ns,
+                                      .profile = p->profile};
     if (p->home)
         cfg.home = p->home->address;
     p->lives++;

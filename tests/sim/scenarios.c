@@ -669,6 +669,135 @@ static void slow_device(struct sim *s)
     EXPECT(s, info_of(st.boris, of_boris).stats.neural == SOTTO_NEURAL_SPARED); // for its report
 }
 
+// Anna starts anew with this profile.
+static void prefers(struct sim *s, struct stage *st, enum sotto_profile profile)
+{
+    person_crash(st->anna);
+    st->anna->profile = profile;
+    person_start(st->anna);
+    EXPECT(s, sim_until(s, 10 * SECOND, line_is_ready, st->anna));
+}
+
+static uint32_t sends_every(struct person *p)
+{
+    return info_of(p, p->calls[p->call_count - 1].id).stats.tick_ms;
+}
+
+// A link that cannot carry fifty cells in a second gets fewer, and more again when it can.
+static void thin(struct sim *s)
+{
+    struct stage st = setting(s);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    st.anna->path.kbps = 64;
+    sim_run(s, 8 * SECOND);
+    EXPECT(s, sends_every(st.anna) == 40 && sends_every(st.boris) == 20);
+    EXPECT(s, info_of(st.boris, latest(st.boris)).stats.peer_tick_ms == 40);
+    sim_run(s, 6 * SECOND); // the queue is gone
+    struct sotto_call_stats before = info_of(st.boris, latest(st.boris)).stats;
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    sim_run(s, 3 * SECOND);
+    struct sotto_call_stats after = info_of(st.boris, latest(st.boris)).stats;
+    EXPECT(s, after.playout.concealed <= before.playout.concealed + 2);
+    EXPECT(s, after.cells_lost == before.cells_lost);
+    st.anna->path.kbps = 0;
+    sim_run(s, 40 * SECOND);
+    EXPECT(s, sends_every(st.anna) == 20 && sends_every(st.boris) == 20);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// Both ends at once, under loss, and from before the call on; a re-key is through all the same.
+static void thin_both(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.anna->path.kbps = st.boris->path.kbps = 45;
+    st.anna->path.loss = st.boris->path.loss = (unsigned)rng_below(&s->rng, 50);
+    dial_and_accept(s, &st);
+    sim_run(s, 20 * SECOND);
+    EXPECT(s, sends_every(st.anna) == 60 && sends_every(st.boris) == 60);
+    EXPECT(s, talk(st.anna, st.boris, 5 * SECOND));
+    EXPECT(s, user_rekey(st.boris, latest(st.boris)) == 0);
+    sim_run(s, 50 * SECOND);
+    EXPECT(s, person_latest(st.anna)->rekeyed == 1 && person_latest(st.boris)->rekeyed == 1);
+    EXPECT(s, talk(st.anna, st.boris, 5 * SECOND));
+    st.anna->path.loss = st.boris->path.loss = 0;
+    EXPECT(s, user_hangup(st.boris, latest(st.boris)) == 0);
+    sim_run(s, 5 * SECOND);
+    all_quiet(s);
+}
+
+// What one end wants holds for both, in every state; holding and muting change nothing outside.
+static void profile_60(struct sim *s)
+{
+    struct stage st = setting(s);
+    prefers(s, &st, SOTTO_PROFILE_60);
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    sim_run(s, 2 * SECOND);
+    EXPECT(s, sends_every(st.anna) == 60 && sends_every(st.boris) == 60);
+    st.anna->path.loss = st.boris->path.loss = 50;
+    EXPECT(s, user_rekey(st.anna, st.call) == 0);
+    sim_run(s, 45 * SECOND);
+    EXPECT(s, person_latest(st.anna)->rekeyed == 1 && person_latest(st.boris)->rekeyed == 1);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_mute(st.anna, st.call, true) == 0);
+    EXPECT(s, user_hold(st.boris, latest(st.boris), true) == 0);
+    uint64_t sent = info_of(st.anna, st.call).stats.cells_sent;
+    sim_run(s, 6 * SECOND);
+    sent = info_of(st.anna, st.call).stats.cells_sent - sent;
+    EXPECT(s, sent >= 99 && sent <= 101);
+    path_outage(st.boris, 12 * SECOND);
+    sim_run(s, 30 * SECOND);
+    EXPECT(s, user_mute(st.anna, st.call, false) == 0);
+    EXPECT(s, user_hold(st.boris, latest(st.boris), false) == 0);
+    EXPECT(s, talk(st.anna, st.boris, 5 * SECOND));
+    EXPECT(s, sends_every(st.anna) == 60 && sends_every(st.boris) == 60);
+    st.anna->path.loss = st.boris->path.loss = 0;
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
+// A far end that lies in its reports gets fewer cells at most, never more, and the call goes on.
+static void lies(struct sim *s)
+{
+    struct stage st = setting(s);
+    st.anna->lies = true;
+    dial_and_accept(s, &st);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    uint32_t every = sends_every(st.boris), changes = 0;
+    for (unsigned i = 0; i < 600; i++) {
+        uint64_t sent = info_of(st.boris, latest(st.boris)).stats.cells_sent;
+        sim_run(s, 100 * MS);
+        sent = info_of(st.boris, latest(st.boris)).stats.cells_sent - sent;
+        EXPECT(s, sent >= 1 && sent <= 6);
+        changes += sends_every(st.boris) != every ? 1 : 0;
+        every = sends_every(st.boris);
+    }
+    EXPECT(s, changes <= 2 * 60 / 4);
+    EXPECT(s, talk(st.anna, st.boris, 3 * SECOND));
+    EXPECT(s, user_hangup(st.boris, latest(st.boris)) == 0);
+    all_quiet(s);
+}
+
+// A peer that knows no spans is sent 20 ms, whatever our user wants, and sends them.
+static void former_version(struct sim *s)
+{
+    struct stage st = setting(s);
+    prefers(s, &st, SOTTO_PROFILE_60);
+    st.boris->former = true;
+    st.boris->profile = SOTTO_PROFILE_20;
+    dial_and_accept(s, &st);
+    st.anna->path.kbps = 64;
+    sim_run(s, 20 * SECOND);
+    EXPECT(s, sends_every(st.anna) == 20);
+    st.anna->path.kbps = 0;
+    EXPECT(s, talk(st.anna, st.boris, 5 * SECOND));
+    EXPECT(s, user_hangup(st.anna, st.call) == 0);
+    all_quiet(s);
+}
+
 static void rekey(struct sim *s)
 {
     struct stage st = setting(s);
@@ -1276,6 +1405,11 @@ const struct scenario SCENARIOS[] = {
     {"relay-restarts", "the relay crashes: the call ends, the numbers remain", relay_restarts},
     {"waiting", "a second call comes and is taken: the first is held", waiting},
     {"slow_device", "a device too slow for neural networks goes without, and says so", slow_device},
+    {"thin", "a link too thin for 50 cells a second gets fewer, and later more again", thin},
+    {"thin-both", "both links thin, under loss: 60 ms, and a re-key is through", thin_both},
+    {"profile-60", "60 ms because one end wants it, in every state", profile_60},
+    {"lies", "reports that lie cost cells at most, and never the call", lies},
+    {"former-version", "a peer that knows no profiles has 20 ms", former_version},
     {"rekey", "several re-keys, asked for by either side, under loss", rekey},
     {"rekey-outage", "the network fails during a re-key", rekey_outage},
     {"leaked", "a bound number in other hands never rings, and its owner is told", leaked},

@@ -65,6 +65,8 @@ struct path {
     sotto_ns latency_ns, jitter_ns;
     unsigned loss, reorder, duplicate; // per mille
     sotto_ns down_until;
+    unsigned kbps; // 0: any; of datagrams up
+    sotto_ns idle; // when the link will have sent what it holds
 };
 
 struct conn {
@@ -151,6 +153,9 @@ struct person {
     struct book book;
     enum sotto_suite suite;
     sotto_ns rekey_interval_ns;
+    enum sotto_profile profile;
+    bool lies;                   // in its reports: any loss, another span asked for each time
+    bool former;                 // its reports are of a version that knows no spans
     struct sotto_device *device; // NULL: crashed or switched off
     uint64_t lives;
     sotto_ns mono_offset_ns;

@@ -450,6 +450,26 @@ static void failed_epoch_changes_nothing(void **state)
     assert_int_equal(f.live, 0);
 }
 
+// Counters that are skipped are spent; the peer takes them for lost.
+static void ticks_without_a_cell(void **state)
+{
+    (void)state;
+    struct pair p = make_pair();
+    uint8_t cell[CELL_BYTES], plain[CELL_PLAINTEXT_MAX_BYTES];
+    struct cell_content c = {0}, got;
+    uint64_t ctr;
+    for (uint64_t k = 0; k < 300; k++) {
+        cell_sealer_skip(p.s, 2);
+        assert_int_equal(cell_sealer_next_ctr(p.s), 3 * k + 2);
+        assert_int_equal(cell_seal(p.s, &c, cell), 0);
+        assert_int_equal(cell_open(p.o, cell, 0, plain, &got, &ctr), 0);
+        assert_true(ctr == 3 * k + 2);
+    }
+    cell_sealer_skip(p.s, UINT32_MAX);
+    assert_true(cell_sealer_next_ctr(p.s) == 900 + (uint64_t)UINT32_MAX);
+    free_pair(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +490,7 @@ int main(void)
         cmocka_unit_test(end_of_time),
         cmocka_unit_test(allocation_failures),
         cmocka_unit_test(failed_epoch_changes_nothing),
+        cmocka_unit_test(ticks_without_a_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static struct cell_content everything(void)
         .voice = bytes,
         .voice_len = 40,
         .earlier = {{.distance = 1, .packet = bytes + 3, .len = 10},
-                    {.distance = 255, .packet = bytes + 5, .len = 1}},
+                    {.distance = CELL_DISTANCE_MAX, .packet = bytes + 5, .len = 1}},
         .earlier_count = 2,
         .stream = bytes + 7,
         .stream_len = 9,
@@ -30,7 +30,9 @@ static struct cell_content everything(void)
                    .loss = 0x12,
                    .burst = 0x13,
                    .history = true,
-                   .playout_ms = 0x1415},
+                   .wish = 2,
+                   .span = 3,
+                   .playout_ms = 0x415},
     };
 }
 
@@ -42,6 +44,8 @@ static void assert_reports_equal(const struct cell_report *a, const struct cell_
     assert_int_equal(a->loss, b->loss);
     assert_int_equal(a->burst, b->burst);
     assert_int_equal(a->history, b->history);
+    assert_int_equal(a->wish, b->wish);
+    assert_int_equal(a->span, b->span);
     assert_int_equal(a->playout_ms, b->playout_ms);
 }
 
@@ -58,7 +62,7 @@ static void everything_comes_back(void **state)
     assert_int_equal(got.earlier[0].distance, 1);
     assert_int_equal(got.earlier[0].len, 10);
     assert_memory_equal(got.earlier[0].packet, bytes + 3, 10);
-    assert_int_equal(got.earlier[1].distance, 255);
+    assert_int_equal(got.earlier[1].distance, CELL_DISTANCE_MAX);
     assert_int_equal(got.earlier[1].len, 1);
     assert_int_equal(got.stream_len, 9);
     assert_memory_equal(got.stream, bytes + 7, 9);
@@ -91,7 +95,7 @@ static void exact_bytes(void **state)
     assert_int_equal(cell_encode(&c, cell, 20), 20);
     assert_memory_equal(cell,
                         "\x05\x12\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee"
-                        "\x12\x13\x94\x15", // the highest bit: history
+                        "\x12\x13\xdc\x15", // 1, 10, 11, then the delay
                         20);
 }
 
@@ -166,6 +170,21 @@ static void nonsense_is_not_sent(void **state)
     c = everything();
     c.earlier_count = CELL_EARLIER_MAX + 1;
     assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.earlier[1].distance = CELL_DISTANCE_MAX + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.earlier[1].own = true; // without the one between
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.report.wish = CELL_SPAN_MAX + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.report.span = CELL_SPAN_MAX + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.report.playout_ms = CELL_PLAYOUT_MAX_MS + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
 }
 
 #define BAD(...)                                                  \
@@ -193,6 +212,11 @@ static void anything_else_is_refused(void **state)
         BAD(2, 2, 0, 9),             // distance 0
         BAD(2, 2, 1, 9, 2, 2, 1, 9), // the same distance twice
         BAD(2, 2, 1, 9, 2, 2, 2, 9, 2, 2, 3, 9, 2, 2, 4, 9, 2, 2, 5, 9), // five
+        BAD(2, 2, 0x80, 9),                                              // distance 0, own
+        BAD(2, 2, 0x82, 9),                                              // own, the one before not
+        BAD(2, 2, 0x81, 9, 2, 2, 1, 9),                                  // one tick twice
+        BAD(2, 2, 2, 9, 2, 2, 0x81, 9, 2, 2, 0x83, 9),                   // a hole in what is own
+        BAD(2, 2, 0x81, 9, 2, 2, 0x82, 9, 2, 2, 0x83, 9),                // four ticks
         BAD(3, 3, 0, 0, 0),                                              // short offset
         BAD(3, 4, 0, 0, 0, 0),                                           // nothing in the stream
         BAD(3, 5, 0xff, 0xff, 0xff, 0xff, 1),                            // stream beyond 2^32
@@ -245,13 +269,49 @@ static void four_earlier_frames(void **state)
     assert_int_equal(got.earlier_count, CELL_EARLIER_MAX);
 }
 
+static void a_cell_for_several_ticks(void **state)
+{
+    (void)state;
+    static const uint8_t two[] = {1, 1, 8, 2, 2, 0x81, 7, 2, 2, 2, 6, 2, 2, 3, 5};
+    static const uint8_t three[] = {2, 2, 0x82, 6, 1, 1, 8, 2, 2, 4, 5, 2, 2, 0x81, 7};
+    struct cell_content got;
+    assert_int_equal(cell_decode(&got, two, sizeof two), 0);
+    assert_int_equal(cell_span(&got), 2);
+    assert_true(got.earlier[0].own && got.earlier[0].distance == 1);
+    assert_false(got.earlier[1].own || got.earlier[2].own);
+    uint8_t again[sizeof two];
+    assert_int_equal(cell_encode(&got, again, sizeof again), sizeof two);
+    assert_memory_equal(again, two, sizeof two);
+    assert_int_equal(cell_decode(&got, three, sizeof three), 0);
+    assert_int_equal(cell_span(&got), 3);
+    assert_true(got.earlier[0].own && got.earlier[0].distance == 2 && !got.earlier[1].own);
+    got = (struct cell_content){0};
+    assert_int_equal(cell_span(&got), 1);
+}
+
+// What version 0.1 wrote there is read as a delay, and as no wish.
+static void a_report_without_wish(void **state)
+{
+    (void)state;
+    uint8_t cell[20] = {5, 18};
+    struct cell_content got;
+    cell[18] = 0x81;
+    cell[19] = 0x90;
+    assert_int_equal(cell_decode(&got, cell, sizeof cell), 0);
+    assert_true(got.report.history);
+    assert_int_equal(got.report.wish, 0);
+    assert_int_equal(got.report.span, 0);
+    assert_int_equal(got.report.playout_ms, 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_comes_back), cmocka_unit_test(exact_bytes),
-        cmocka_unit_test(silence_is_a_cell_too), cmocka_unit_test(it_fits_to_the_byte),
-        cmocka_unit_test(nonsense_is_not_sent),  cmocka_unit_test(anything_else_is_refused),
-        cmocka_unit_test(items_in_any_order),    cmocka_unit_test(four_earlier_frames),
+        cmocka_unit_test(everything_comes_back),    cmocka_unit_test(exact_bytes),
+        cmocka_unit_test(silence_is_a_cell_too),    cmocka_unit_test(it_fits_to_the_byte),
+        cmocka_unit_test(nonsense_is_not_sent),     cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(items_in_any_order),       cmocka_unit_test(four_earlier_frames),
+        cmocka_unit_test(a_cell_for_several_ticks), cmocka_unit_test(a_report_without_wish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,21 @@ static void clocks_that_jump(void **state)
     assert_in_range(target, 0, DELAY_TARGET_US);
 }
 
+// The first frame of a cell of three ticks is as late as it will be, before one came.
+static void what_is_expected(void **state)
+{
+    (void)state;
+    struct delay_model m;
+    delay_model_reset(&m);
+    delay_model_expect(&m, 3);
+    for (uint64_t t = 0; t < 400; t++) {
+        delay_model_came(&m, t, t * TICK);
+        assert_in_range(delay_model_target_us(&m), 40000, 40000 + DELAY_SLACK_US + DELAY_MARGIN_US);
+    }
+    delay_model_expect(&m, 1);
+    assert_in_range(delay_model_target_us(&m), 0, DELAY_MARGIN_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +163,7 @@ int main(void)
         cmocka_unit_test(bursts),
         cmocka_unit_test(another_path),
         cmocka_unit_test(clocks_that_jump),
+        cmocka_unit_test(what_is_expected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

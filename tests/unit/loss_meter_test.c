@@ -14,7 +14,7 @@ static struct loss_view after(uint32_t percent, uint32_t burst, uint64_t cells)
         if (percent > 0 && prng_below(&rng, 100 * burst) < percent) {
             ctr += burst;
         } else {
-            loss_meter_note(&m, ctr++);
+            loss_meter_note(&m, ctr++, 1);
         }
     }
     return loss_meter_view(&m);
@@ -51,8 +51,8 @@ static void order_does_not_matter(void **state)
     for (uint64_t ctr = 0; ctr < 4000; ctr += 4) {
         static const uint64_t order[] = {2, 0, 3, 1};
         for (int i = 0; i < 4; i++) {
-            loss_meter_note(&m, ctr + order[i]);
-            loss_meter_note(&m, ctr + order[i]); // and duplicates do not count
+            loss_meter_note(&m, ctr + order[i], 1);
+            loss_meter_note(&m, ctr + order[i], 1); // and duplicates do not count
         }
     }
     assert_int_equal(loss_meter_view(&m).loss, 0);
@@ -64,18 +64,18 @@ static void rises_at_once_and_fades(void **state)
     struct loss_meter m = {0};
     uint64_t ctr = 0;
     for (; ctr < 1000; ctr++) {
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     for (; ctr < 1050; ctr += 2) { // half, for a second
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     assert_true(loss_meter_view(&m).loss >= 25);
     for (; ctr < 1300; ctr++) { // five seconds later it is still known
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     assert_true(loss_meter_view(&m).loss >= 4);
     for (; ctr < 5000; ctr++) {
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     assert_int_equal(loss_meter_view(&m).loss, 0);
 }
@@ -88,15 +88,33 @@ static void outages_do_not_count(void **state)
     struct loss_meter m = {0};
     uint64_t ctr = 0;
     for (; ctr < 100; ctr++) {
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     for (ctr = 300; ctr < 400; ctr++) {
-        loss_meter_note(&m, ctr);
+        loss_meter_note(&m, ctr, 1);
     }
     assert_int_equal(loss_meter_view(&m).loss, 0);
-    loss_meter_note(&m, UINT64_MAX / 2);
-    loss_meter_note(&m, 0);
-    loss_meter_note(&m, UINT64_MAX / 2 + 1);
+    loss_meter_note(&m, UINT64_MAX / 2, 1);
+    loss_meter_note(&m, 0, 1);
+    loss_meter_note(&m, UINT64_MAX / 2 + 1, 1);
+    assert_int_equal(loss_meter_view(&m).loss, 0);
+}
+
+// Cells of three ticks: the share is the same, a run is as long as in time.
+static void cells_of_several_ticks(void **state)
+{
+    (void)state;
+    struct loss_meter m = {0};
+    for (uint64_t k = 0; k < 1000; k++) {
+        if (k % 10 != 0) {
+            loss_meter_note(&m, 3 * k + 2, 3);
+        }
+    }
+    struct loss_view v = loss_meter_view(&m);
+    assert_in_range(v.loss, 22, 34);
+    assert_int_equal(v.burst, 3 * LOSS_METER_BURST_UNITS);
+    m = (struct loss_meter){0};
+    loss_meter_note(&m, 0, 3); // nothing before the first
     assert_int_equal(loss_meter_view(&m).loss, 0);
 }
 
@@ -109,6 +127,7 @@ int main(void)
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(rises_at_once_and_fades),
         cmocka_unit_test(outages_do_not_count),
+        cmocka_unit_test(cells_of_several_ticks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

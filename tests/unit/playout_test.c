@@ -408,6 +408,41 @@ static void copies_begin_nothing(void **state)
     sotto_playout_free(p);
 }
 
+// Cells of one, three and one tick again, announced: nothing is missing, nothing is made up, and
+// neither does jitter show.
+static void spans_change_without_a_gap(void **state)
+{
+    (void)state;
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    encode_tone();
+    struct sotto_playout *p = make();
+    for (uint64_t t = 0; t < FRAMES; t++) {
+        sotto_ns now = t * TICK;
+        uint64_t span = t >= 80 && t < 140 ? 3 : 1;
+        if (t == 50) {
+            sotto_playout_expect(p, 3);
+        } else if (t == 140) {
+            sotto_playout_expect(p, 1);
+        }
+        // 80, 81, 82 come with 82.
+        for (uint64_t back = span; (t - 80) % span == span - 1 && back-- > 0;) {
+            const uint8_t *packet = packets[t - back];
+            assert_int_equal((back > 0 ? sotto_playout_put_early
+                                       : sotto_playout_put)(p, t - back, packet,
+                                                            SOTTO_VOICE_PACKET_BYTES, now),
+                             0);
+        }
+        bool sound = sotto_playout_get(p, pcm, now + 5 * MS);
+        assert_true(sound || t < 3);
+    }
+    struct sotto_playout_stats s = stats_of(p);
+    assert_int_equal(s.concealed, 0);
+    assert_int_equal(s.received, FRAMES);
+    assert_int_equal(s.skipped + s.late + s.copies, 0);
+    assert_true(s.jitter_us < 1000);
+    sotto_playout_free(p);
+}
+
 static void reset_starts_over(void **state)
 {
     (void)state;
@@ -486,6 +521,7 @@ int main(void)
         cmocka_unit_test(history_takes_the_place),
         cmocka_unit_test(history_of_a_liar),
         cmocka_unit_test(copies_begin_nothing),
+        cmocka_unit_test(spans_change_without_a_gap),
         cmocka_unit_test(reset_starts_over),
         cmocka_unit_test(wild_clocks),
         cmocka_unit_test(allocation_failures),

@@ -100,7 +100,7 @@ static void check_constant_size_with_history(void)
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES + 4];
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     for (size_t i = 0; i < FRAMES; i++) {
-        const struct voice_shape shape = {sizes[i % 10], histories[i / 10 % 6]};
+        const struct voice_shape shape = {.bytes = sizes[i % 10], .history = histories[i / 10 % 6]};
         memset(packet, 0xa5, sizeof packet);
         assert_int_equal(voice_encode(e, &shape, in + i * SOTTO_FRAME_SAMPLES, packet), 0);
         assert_memory_equal(packet + shape.bytes, "\xa5\xa5\xa5\xa5", 4);
@@ -130,7 +130,7 @@ static void constant_size_with_history(void **state)
 static void history_is_the_past(void **state)
 {
     (void)state;
-    const struct voice_shape shape = {138, 25};
+    const struct voice_shape shape = {.bytes = 138, .history = 25};
     struct sotto_voice_encoder *e = encoder();
     struct sotto_voice_decoder *d = decoder(), *d2 = decoder();
     struct voice_history *h;
