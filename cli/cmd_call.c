@@ -12,7 +12,7 @@
 
 struct call_options {
     struct call_sound sound;
-    unsigned suite;
+    unsigned suite, profile;
     bool summary, hangup_after_mic;
     const char *stats_path;
     uint32_t max_seconds;
@@ -31,6 +31,9 @@ static const struct option_spec options[] = {
      "Hang up N seconds after the answer", NULL, 1, 86400},
     {"suite", 0, OPTION_CHOICE, offsetof(struct call_options, suite), "SUITE",
      "Key agreement: hybrid (SecP384r1MLKEM1024) or cnsa2 (MLKEM1024 alone)", "hybrid|cnsa2", 0, 0},
+    {"profile", 0, OPTION_CHOICE, offsetof(struct call_options, profile), "MS",
+     "Milliseconds of speech in a cell: more for a thin link; auto measures the path",
+     "auto|20|40|60", 0, 0},
     {"stats", 0, OPTION_FILE, offsetof(struct call_options, stats_path), "FILE",
      "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
     {"summary", 0, OPTION_FLAG, offsetof(struct call_options, summary), NULL,
@@ -52,6 +55,7 @@ static enum cli_exit make_call(struct cli *cli, struct store *s, const struct ca
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .call_max_s = o->max_seconds,
+        .profile = (enum sotto_profile)o->profile,
         .suite = o->suite == 1 ? SOTTO_SUITE_CNSA2 : SOTTO_SUITE_HYBRID,
         .mic = call_sound_or_device(o->sound.mic),
         .speaker = call_sound_or_device(o->sound.speaker),

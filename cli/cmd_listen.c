@@ -6,7 +6,7 @@
 
 struct listen_options {
     struct call_sound sound;
-    unsigned suite;
+    unsigned suite, profile;
     bool accept, once, summary, plain, hangup_after_mic;
     const char *stats_path;
     uint32_t max_seconds, accept_after;
@@ -33,6 +33,9 @@ static const struct option_spec options[] = {
      "Hang up and stop when the microphone file is over", NULL, 0, 0},
     {"suite", 0, OPTION_CHOICE, offsetof(struct listen_options, suite), "SUITE",
      "hybrid takes both key agreements, cnsa2 only MLKEM1024", "hybrid|cnsa2", 0, 0},
+    {"profile", 0, OPTION_CHOICE, offsetof(struct listen_options, profile), "MS",
+     "Milliseconds of speech in a cell: more for a thin link; auto measures the path",
+     "auto|20|40|60", 0, 0},
     {"stats", 0, OPTION_FILE, offsetof(struct listen_options, stats_path), "FILE",
      "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
     {"summary", 0, OPTION_FLAG, offsetof(struct listen_options, summary), NULL,
@@ -55,6 +58,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .run_max_s = o->max_seconds,
+        .profile = (enum sotto_profile)o->profile,
         .suite = o->suite == 1 ? SOTTO_SUITE_CNSA2 : SOTTO_SUITE_HYBRID,
         .mic = call_sound_or_device(o->sound.mic),
         .speaker = call_sound_or_device(o->sound.speaker),

@@ -399,6 +399,7 @@ static int open_runner(struct desk *d, char error[RUNNER_ERROR_BYTES])
         .ring = d->opt.ring,
         .hasty = d->opt.quiet_line,
         .suite = d->opt.suite,
+        .profile = d->opt.profile,
         .mic = d->opt.mic,
         .speaker = d->opt.speaker,
         .mic_loop = d->opt.mic_loop,

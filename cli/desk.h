@@ -35,6 +35,7 @@ struct desk_options {
     uint32_t call_max_s; // hang up this long after the answer; 0 never
     uint32_t run_max_s;  // stop after this long; 0 never
     enum sotto_suite suite;
+    enum sotto_profile profile;
     const char *mic, *speaker;
 };
 

@@ -74,9 +74,10 @@ static json_t *cells_json(const struct desk_report *r)
 {
     const struct sotto_call_stats *s = &r->info.stats;
     double mean = r->late.cells > 0 ? (double)r->late.total_ns / (double)r->late.cells / 1e3 : 0;
-    return json_pack("{s:I,s:I,s:I,s:I,s:f,s:f,s:I}", "sent", (json_int_t)s->cells_sent, "received",
-                     (json_int_t)s->cells_received, "lost", (json_int_t)s->cells_lost, "dropped",
-                     (json_int_t)s->cells_dropped, "late_mean_us", mean, "late_max_us",
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I}", "tick_ms", (json_int_t)s->tick_ms,
+                     "peer_tick_ms", (json_int_t)s->peer_tick_ms, "sent", (json_int_t)s->cells_sent,
+                     "received", (json_int_t)s->cells_received, "lost", (json_int_t)s->cells_lost,
+                     "dropped", (json_int_t)s->cells_dropped, "late_mean_us", mean, "late_max_us",
                      (double)r->late.max_ns / 1e3, "late_over_1ms", (json_int_t)r->late.over_ms);
 }
 
@@ -148,9 +149,12 @@ static void say_sound(const struct desk *d, const struct desk_report *r)
 {
     const struct sotto_call_stats *s = &r->info.stats;
     char text[DESK_TEXT_BYTES];
-    snprintf(text, sizeof(text), "%llu sent, %llu received, %llu lost, %llu refused",
-             (unsigned long long)s->cells_sent, (unsigned long long)s->cells_received,
-             (unsigned long long)s->cells_lost, (unsigned long long)s->cells_dropped);
+    snprintf(
+        text, sizeof(text),
+        "%llu sent, %llu received, %llu lost, %llu refused; at last %u and %u ms of speech in each",
+        (unsigned long long)s->cells_sent, (unsigned long long)s->cells_received,
+        (unsigned long long)s->cells_lost, (unsigned long long)s->cells_dropped, s->tick_ms,
+        s->peer_tick_ms);
     line(d, "cells", text);
     if (r->talk_s < 0) {
         return;

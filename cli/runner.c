@@ -400,6 +400,7 @@ static int make_device(struct runner *r)
         .line_key = store_line_key(r->store),
         .book = store_book(r->store),
         .suite = r->opt.suite,
+        .profile = r->opt.profile,
         .ring = r->opt.ring,
     };
     if (profile->has_line) {

@@ -52,6 +52,7 @@ struct runner_options {
     bool ring;  // be rung: log in at home and stay; that link is tried for ever
     bool hasty; // no link is: somebody waits in front of the command
     enum sotto_suite suite;
+    enum sotto_profile profile;
     const char *mic;     // see audio.h; NULL: silence
     const char *speaker; // see audio.h; NULL: none
     bool mic_loop;       // a file microphone starts again at its end
