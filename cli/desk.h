@@ -70,6 +70,7 @@ struct desk_quality {
     uint32_t count;                           // in all
     enum call_quality now, told;
     uint32_t lasts_s, since_told_s;
+    bool spared; // the user knows that the neural parts of voice are off
 };
 
 // What the desk knows of a call beside its note.

@@ -81,6 +81,10 @@ void desk_quality_words(const struct desk *d, uint32_t call, char out[DESK_TEXT_
     add_share(out, s.lost_permille, "lost");
     add_share(out, s.concealed_permille, "concealed");
     add_share(out, s.restored_permille, "restored");
+    size_t place = call_notes_place(&d->notes, call), n = strlen(out);
+    if (place < SOTTO_CALLS_MAX && d->calls[place].quality.spared) {
+        snprintf(out + n, DESK_TEXT_BYTES - n, "%ssimpler voice repair", n > 0 ? ", " : "");
+    }
 }
 
 static void tell(struct desk *d, const struct sotto_call_info *info, enum call_quality quality)
@@ -118,6 +122,25 @@ static void tell_change(struct desk *d, struct desk_quality *q, const struct sot
     tell(d, info, now);
 }
 
+// A device that is too slow for neural networks, or has the time again.
+static void tell_neural(struct desk *d, struct desk_quality *q, const struct sotto_call_info *info)
+{
+    bool spared = info->stats.neural == SOTTO_NEURAL_SPARED;
+    if (spared == q->spared) {
+        return;
+    }
+    q->spared = spared;
+    if (d->cli->out.json) {
+        desk_json(d, "neural",
+                  json_pack("{s:I,s:s}", "call", (json_int_t)info->call, "neural",
+                            call_neural_name(info->stats.neural)));
+        return;
+    }
+    desk_progress(d, spared ? MARK_WARN : MARK_GOOD,
+                  spared ? "Simpler voice repair, to spare this device"
+                         : "Voice repair is whole again");
+}
+
 void desk_quality_second(struct desk *d)
 {
     struct sotto_call_info info;
@@ -130,5 +153,6 @@ void desk_quality_second(struct desk *d)
         call_note_look(note, &info);
         keep(&c->quality, note, &info);
         tell_change(d, &c->quality, &info);
+        tell_neural(d, &c->quality, &info);
     }
 }

@@ -194,30 +194,21 @@ static void on_incoming(struct phone *p, const struct sotto_event *ev)
     }
 }
 
-static void look_at_restored(struct phone_call *c, const struct sotto_playout_stats *p)
+static unsigned smooth(unsigned before, unsigned now)
 {
-    uint64_t heard = p->played + p->concealed, restored = p->copies + p->retold;
-    unsigned share =
-        heard > c->heard ? (unsigned)(256 * (restored - c->restored) / (heard - c->heard)) : 0;
-    c->restored_q8 = (c->restored_q8 * (LOSS_LOOK_S - 1) + share) / LOSS_LOOK_S;
-    c->heard = heard;
-    c->restored = restored;
+    return (before * (LOSS_LOOK_S - 1) + now) / LOSS_LOOK_S;
 }
 
 static void look_at(struct phone_call *c, struct call_note *note,
                     const struct sotto_call_info *info)
 {
-    const struct sotto_call_stats *s = &info->stats;
-    uint64_t received = s->cells_received - c->received;
-    uint64_t lost = s->cells_lost > c->lost ? s->cells_lost - c->lost : 0;
-    unsigned share = received + lost > 0 ? (unsigned)(256 * lost / (received + lost)) : 0;
-    c->lost_q8 = (c->lost_q8 * (LOSS_LOOK_S - 1) + share) / LOSS_LOOK_S;
-    c->received = s->cells_received;
-    c->lost = s->cells_lost;
-    look_at_restored(c, &s->playout);
-    if (!info->held) {
-        call_note_look(note, info);
+    if (info->held) {
+        return;
     }
+    call_note_look(note, info);
+    c->lost_permille = smooth(c->lost_permille, call_second_lost_permille(&note->second));
+    c->restored_permille =
+        smooth(c->restored_permille, call_second_restored_permille(&note->second));
 }
 
 void phone_look_at_calls(struct phone *p)

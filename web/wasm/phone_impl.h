@@ -56,10 +56,8 @@ struct phone_call {
     bool looked;                   // whether the other side is a contact has been looked up ...
     bool has_contact;              // ... and it is one
     struct sotto_number_link link; // outgoing; token and secret only while it lasts
-    uint64_t received, lost;       // at the last look
-    unsigned lost_q8;              // share of cells, smoothed, in 1/256
-    uint64_t heard, restored;      // frames played, and those of them out of redundancy, likewise
-    unsigned restored_q8;          // share of the sound
+    unsigned lost_permille;        // of cells, in the last seconds
+    unsigned restored_permille;    // of the sound
 };
 
 struct phone_exchange {

@@ -242,15 +242,15 @@ static json_t *stats_json(const struct phone *p, const struct phone_call *c,
     return json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:I,s:s,s:s,s:s}",
                      "rtt_ms", (double)s->rtt_ns / SOTTO_NS_PER_MS, "jitter_ms",
                      s->playout.jitter_us / 1e3, "delay_ms", s->mouth_to_ear_us / 1e3, "lag_ms",
-                     s->playout.lag_us / 1e3, "loss", c->lost_q8 / 256.0, "restored",
-                     c->restored_q8 / 256.0, "concealed", note->bad_q8 / 256.0, "frames_copied",
-                     (json_int_t)s->playout.copies, "frames_retold", (json_int_t)s->playout.retold,
-                     "frames_concealed", (json_int_t)s->playout.concealed, "neural",
-                     call_neural_name(neural_of(p, s)), "cells_sent", (json_int_t)s->cells_sent,
-                     "cells_received", (json_int_t)s->cells_received, "cells_lost",
-                     (json_int_t)s->cells_lost, "epoch", (json_int_t)s->epoch, "group",
-                     group != NULL ? group : "", "cipher", cipher != NULL ? cipher : "",
-                     "transport", call_transport(p, c, info));
+                     s->playout.lag_us / 1e3, "loss", c->lost_permille / 1000.0, "restored",
+                     c->restored_permille / 1000.0, "concealed", note->bad_q8 / 256.0,
+                     "frames_copied", (json_int_t)s->playout.copies, "frames_retold",
+                     (json_int_t)s->playout.retold, "frames_concealed",
+                     (json_int_t)s->playout.concealed, "neural", call_neural_name(neural_of(p, s)),
+                     "cells_sent", (json_int_t)s->cells_sent, "cells_received",
+                     (json_int_t)s->cells_received, "cells_lost", (json_int_t)s->cells_lost,
+                     "epoch", (json_int_t)s->epoch, "group", group != NULL ? group : "", "cipher",
+                     cipher != NULL ? cipher : "", "transport", call_transport(p, c, info));
 }
 
 static json_t *words_json(const struct sotto_call_info *info)
