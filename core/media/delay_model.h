@@ -18,7 +18,7 @@
 
 #define DELAY_BLOCK_TICKS 20 // 400 ms
 #define DELAY_BLOCKS      12 // 4.8 s
-#define DELAY_RANK        4
+#define DELAY_RANK        5
 #define DELAY_RUNS        8       // runs of lost cells over which their mean is taken
 #define DELAY_RUNS_LEAST  3       // before it counts
 #define DELAY_RUN_TICKS   500     // 10 s after the last but two it counts no more

@@ -202,8 +202,7 @@ static void ask_for_more(struct path_meter *m, bool trial, sotto_ns now)
 static void judge_trial(struct path_meter *m, sotto_ns now)
 {
     m->trial = false;
-    if (loss(m, m->count < PATH_INTERVALS ? m->count : PATH_INTERVALS) * 100 >
-        m->trial_loss * TRIAL_PERCENT) {
+    if (loss(m, PATH_TRIAL) * 100 > m->trial_loss * TRIAL_PERCENT) {
         m->wish = m->trial_from;
         m->no_trial_until = now + m->retry_ns;
         m->retry_ns = twice(m->retry_ns, PATH_RETRY_MAX_NS);
@@ -232,7 +231,7 @@ static void decide(struct path_meter *m, sotto_ns now)
     // A larger span that was given up for a smaller one is asked for at once.
     bool queue = grows(m) || ((settled || m->lowered != 0) && (creeps(m) || stands(m)));
     bool lost = settled && now >= m->no_trial_until && (loses_evenly(m) || loses_much(m));
-    if (m->trial && m->count >= PATH_INTERVALS) {
+    if (m->trial && m->count >= PATH_TRIAL) {
         judge_trial(m, now);
     } else if (m->span < CELL_SPAN_MAX && (queue || (lost && !m->trial))) {
         ask_for_more(m, !queue, now);

@@ -24,7 +24,8 @@
 #include <sotto/base.h>
 
 #define PATH_INTERVAL_NS  (500 * SOTTO_NS_PER_MS)
-#define PATH_INTERVALS    12 // that are kept: 6 s
+#define PATH_INTERVALS    20 // that are kept: 10 s, so that evenness is not luck
+#define PATH_TRIAL        12 // of them, then a trial is judged
 #define PATH_BASE_NS      (8 * SOTTO_NS_PER_S)
 #define PATH_BASES        8 // the least delay is of the last 56 to 64 s
 #define PATH_SETTLE       6 // intervals after the span changed, in which nothing is judged
