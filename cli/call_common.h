@@ -10,9 +10,15 @@
     "Where your voice comes from: device (the default), device:NAME, FILE.wav or silence"
 #define CALL_SPEAKER_HELP "Where theirs goes: device (the default), device:NAME, FILE.wav or none"
 
+#define CALL_PROCESSING_HELP                                                            \
+    "Echo cancellation, noise suppression and gain control: on (for devices), off, or " \
+    "always (for files, too)"
+#define CALL_PROCESSING "on|off|always" // enum runner_processing
+
 struct call_sound {
     const char *mic, *speaker;
     bool mic_loop;
+    unsigned processing;
 };
 
 const char *call_sound_or_device(const char *spec);

@@ -403,6 +403,7 @@ static int open_runner(struct desk *d, char error[RUNNER_ERROR_BYTES])
         .mic = d->opt.mic,
         .speaker = d->opt.speaker,
         .mic_loop = d->opt.mic_loop,
+        .processing = d->opt.processing,
         .echo = d->opt.echo,
         .ca_file = d->cli->common.ca_file,
         .force_websocket = d->cli->common.force_websocket,

@@ -31,6 +31,7 @@ struct desk_options {
     bool summary;           // say at the end of each call how it was carried
     const char *stats_path; // a file of statistics; NULL: none
     bool hangup_after_mic;
+    enum runner_processing processing;
     bool mic_loop;
     uint32_t call_max_s; // hang up this long after the answer; 0 never
     uint32_t run_max_s;  // stop after this long; 0 never

@@ -33,6 +33,12 @@ enum runner_audio {
     RUNNER_AUDIO_CHANGED,  // text: another device is used from here on
 };
 
+enum runner_processing {
+    RUNNER_PROCESSING_ON, // for a microphone that is a device
+    RUNNER_PROCESSING_OFF,
+    RUNNER_PROCESSING_ALWAYS, // for files, too
+};
+
 struct runner_options {
     // All may be NULL. An event that the runner acts on itself (links, microphone) is passed on
     // too.
@@ -56,6 +62,7 @@ struct runner_options {
     const char *mic;     // see audio.h; NULL: silence
     const char *speaker; // see audio.h; NULL: none
     bool mic_loop;       // a file microphone starts again at its end
+    enum runner_processing processing;
     bool echo;           // what is heard goes back; mic and speaker are not used
     const char *ca_file; // PEM file instead of the system's certificates; NULL
     bool force_websocket;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runner_impl.h"
 
+#include "processing.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,22 +21,40 @@ static bool echoes(const struct runner *r)
     return r->opt.echo;
 }
 
+static enum audio_kind kind_of(const char *spec)
+{
+    enum audio_kind kind = AUDIO_NOTHING;
+    const char *name;
+    (void)audio_spec_parse(spec, &kind, &name);
+    return kind;
+}
+
+static bool wants_processing(const struct runner *r)
+{
+    enum audio_kind kind = kind_of(r->opt.mic);
+    return !echoes(r) && ((r->opt.processing == RUNNER_PROCESSING_ON && kind == AUDIO_DEVICE) ||
+                          (r->opt.processing == RUNNER_PROCESSING_ALWAYS && kind != AUDIO_NOTHING));
+}
+
 int runner_audio_new(struct runner *r, char error[AUDIO_TEXT_BYTES])
 {
+    int err = wants_processing(r) ? processing_new(&r->processing) : 0;
+    if (err != 0) {
+        return err;
+    }
     struct audio_config in = {
         .spec = echoes(r) ? NULL : r->opt.mic,
         .loop = r->opt.mic_loop,
+        .processing = r->processing,
         .wake = runner_poke,
         .user = r,
     };
     struct audio_config out = {.spec = echoes(r) ? NULL : r->opt.speaker,
+                               .processing = r->processing,
                                .wake = runner_poke,
                                .user = r};
-    enum audio_kind kind;
-    const char *name;
-    r->tones =
-        out.spec != NULL && audio_spec_parse(out.spec, &kind, &name) == 0 && kind == AUDIO_DEVICE;
-    int err = audio_input_new(&r->input, &in, error);
+    r->tones = kind_of(out.spec) == AUDIO_DEVICE;
+    err = audio_input_new(&r->input, &in, error);
     return err != 0 ? err : audio_output_new(&r->output, &out, error);
 }
 
@@ -42,6 +62,8 @@ void runner_audio_free(struct runner *r)
 {
     audio_input_free(r->input);
     audio_output_free(r->output);
+    processing_free(r->processing);
+    r->processing = NULL;
     r->input = NULL;
     r->output = NULL;
 }

@@ -55,6 +55,7 @@ struct runner {
 
     struct audio_input *input;
     struct audio_output *output;
+    struct processing *processing; // NULL: none
     bool mic_on, speaker_on;
     bool tones;     // the loudspeaker is a device, with somebody at it
     enum tone tone; // that it plays now, instead of a voice

@@ -31,9 +31,9 @@ DEBIAN_KEYRING='/usr/share/keyrings/debian-archive-keyring.gpg'
 BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certificates
     pocketsphinx-testdata
     libcmocka-dev libcubeb-dev libcurl4-gnutls-dev libinih-dev libjansson-dev libncurses-dev libqrencode-dev
-    libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwslay-dev'
+    libseccomp-dev libspeexdsp-dev libsqlite3-dev libuv1-dev libwebrtc-audio-processing-dev libwslay-dev'
 TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck dbus-daemon iproute2 libglib2.0-bin llvm openssl
-    python3-dbusmock valgrind'
+    pulseaudio pulseaudio-utils python3-dbusmock valgrind'
 WEB_PACKAGES='clang lld llvm wasi-libc'
 
 repo=$(cd "$(dirname "$0")/.." && pwd)

@@ -23,9 +23,9 @@ case $kind in
 release) options+=(-Dwerror=false) ;;
 asan) options+=(-Db_sanitize=address,undefined) ;;
 tsan) options+=(-Db_sanitize=thread) ;;
-clang) export CC=clang ;;
+clang) export CC=clang CXX=clang++ ;;
 fuzz)
-    export CC=clang
+    export CC=clang CXX=clang++
     options+=(-Dfuzz=true)
     ;;
 wasm)
@@ -46,7 +46,7 @@ INI
     exit 1
     ;;
 esac
-[ "$kind" = clang ] || [ "$kind" = fuzz ] || export CC="${CC:-gcc}"
+[ "$kind" = clang ] || [ "$kind" = fuzz ] || export CC="${CC:-gcc}" CXX="${CXX:-g++}"
 
 mkdir -p build
 if ! meson setup "build/$variant" "${options[@]}" "$@" >"build/$variant.setup.log" 2>&1; then

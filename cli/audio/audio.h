@@ -6,6 +6,8 @@
 
 #include <sotto/base.h>
 
+struct processing;
+
 #define AUDIO_RATE                    48000
 #define AUDIO_TEXT_BYTES              320
 #define AUDIO_FRAME_SAMPLES           960 // 20 ms
@@ -37,8 +39,10 @@ enum audio_news {
 };
 
 struct audio_config {
-    const char *spec;         // NULL: nothing
-    bool loop;                // a file microphone starts again at its end
+    const char *spec; // NULL: nothing
+    bool loop;        // a file microphone starts again at its end
+    // Voice processing (processing.h), shared by an input and an output, borrowed; NULL: none.
+    struct processing *processing;
     void (*wake)(void *user); // from any thread: a loudspeaker wants samples; news; may be NULL
     void *user;
 };
@@ -55,6 +59,7 @@ void audio_input_free(struct audio_input *in); // closes the hardware and waits 
 void audio_input_start(struct audio_input *in, sotto_ns now);
 void audio_input_stop(struct audio_input *in, sotto_ns now);
 // Samples that are due by now, at most `samples`: how many. `samples` should be several frames.
+// After half a second without a call (the machine slept) what a device took meanwhile is dropped.
 size_t audio_input_read(struct audio_input *in, int16_t *pcm, size_t samples, sotto_ns now);
 enum audio_news audio_input_news(struct audio_input *in, sotto_ns *at_ns,
                                  char text[AUDIO_TEXT_BYTES]);

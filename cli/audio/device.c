@@ -47,6 +47,8 @@ struct device {
     _Atomic unsigned callbacks;
     _Atomic bool broken;
     _Atomic size_t burst;
+    _Atomic size_t starved;
+    _Atomic unsigned latency_ms;
 };
 
 static sotto_ns clock_ns(void)
@@ -109,6 +111,7 @@ static long on_output(cubeb_stream *stream, void *user, const void *in, void *ou
     size_t want = (size_t)frames;
     size_t got = ring_read(&d->ring, out, want);
     memset((int16_t *)out + got, 0, (want - got) * sizeof(int16_t));
+    atomic_fetch_add(&d->starved, want - got);
     if (want > atomic_load(&d->burst)) {
         atomic_store(&d->burst, want);
     }
@@ -275,6 +278,16 @@ static bool is_gone(struct device *d)
     return clock_ns() - d->seen_ns > limit_ms * SOTTO_NS_PER_MS;
 }
 
+static void ask_latency(struct device *d)
+{
+    uint32_t samples = 0;
+    int (*ask)(cubeb_stream *, uint32_t *) =
+        d->cfg.input ? d->api->stream_get_input_latency : d->api->stream_get_latency;
+    if (ask != NULL && ask(d->stream, &samples) == CUBEB_OK) {
+        atomic_store(&d->latency_ms, samples / (DEVICE_RATE / 1000));
+    }
+}
+
 static void wait_ms(struct device *d, unsigned ms)
 {
     struct timespec t;
@@ -306,6 +319,8 @@ static void work(struct device *d)
     } else if (is_gone(d)) {
         close_all(d);
         try_open(d);
+    } else {
+        ask_latency(d);
     }
     pthread_mutex_lock(&d->lock);
     if (d->wanted && !d->quit) {
@@ -397,6 +412,16 @@ struct ring *device_ring(struct device *d)
 size_t device_burst(const struct device *d)
 {
     return atomic_load(&d->burst);
+}
+
+unsigned device_latency_ms(const struct device *d)
+{
+    return atomic_load(&d->latency_ms);
+}
+
+size_t device_starved(struct device *d)
+{
+    return atomic_exchange(&d->starved, 0);
 }
 
 enum device_news device_news(struct device *d, sotto_ns *at_ns, char text[DEVICE_TEXT_BYTES])

@@ -34,6 +34,10 @@ void device_stop(struct device *d);
 struct ring *device_ring(struct device *d);
 // Samples that a loudspeaker takes at a time; 0 until it has.
 size_t device_burst(const struct device *d);
+// How long a sound takes through the device, as the sound system says; 0: it does not say.
+unsigned device_latency_ms(const struct device *d);
+// Samples of silence that a loudspeaker has played because its ring was empty, since the last call.
+size_t device_starved(struct device *d);
 
 enum device_news {
     DEVICE_NONE,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audio.h"
 #include "device.h"
+#include "processing.h"
 #include "skew.h"
 #include "wav.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define BEHIND_MAX_NS (200 * SOTTO_NS_PER_MS) // after a longer sleep the file jumps, not hurries
+#define ASLEEP_NS     (500 * SOTTO_NS_PER_MS) // not read for so long: what waits is old
 
 struct audio_input {
     enum audio_kind kind;
@@ -19,6 +21,8 @@ struct audio_input {
     sotto_ns begun_ns; // when sample 0 of this run was spoken
     uint64_t given;    // samples since then
     struct device *device;
+    struct processing *processing;
+    sotto_ns read_ns; // last
     struct skew skew;
     bool stale;              // the ring holds sound from before the start
     enum audio_news news[4]; // of file and nothing; a device has its own
@@ -91,6 +95,7 @@ int audio_input_new(struct audio_input **out, const struct audio_config *cfg,
     }
     in->kind = kind;
     in->loop = cfg->loop;
+    in->processing = cfg->processing;
     int err = open_source(in, cfg, name, error);
     if (err != 0) {
         free(in);
@@ -110,6 +115,14 @@ void audio_input_free(struct audio_input *in)
     free(in);
 }
 
+// What was learned of the room is void: another device, or another time.
+static void forget(struct audio_input *in)
+{
+    if (in->processing != NULL) {
+        (void)processing_reset(in->processing); // out of memory: it goes on with what it knows
+    }
+}
+
 void audio_input_start(struct audio_input *in, sotto_ns now)
 {
     if (in->running) {
@@ -117,6 +130,8 @@ void audio_input_start(struct audio_input *in, sotto_ns now)
     }
     in->running = true;
     in->given = 0;
+    in->read_ns = now;
+    forget(in);
     if (in->kind == AUDIO_DEVICE) {
         in->stale = true;
         skew_init(&in->skew);
@@ -188,6 +203,10 @@ static size_t read_device(struct audio_input *in, int16_t *pcm, size_t samples, 
         return 0;
     }
     size_t n = ring_read(ring, pcm, samples - SKEW_STEP_SAMPLES);
+    if (in->processing != NULL) {
+        processing_latency(in->processing, false, device_latency_ms(in->device));
+        n = processing_near(in->processing, pcm, n);
+    }
     return n == 0 ? 0 : skew_adjust(&in->skew, pcm, n, now);
 }
 
@@ -196,10 +215,23 @@ size_t audio_input_read(struct audio_input *in, int16_t *pcm, size_t samples, so
     if (!in->running) {
         return 0;
     }
+    if (in->processing != NULL) {
+        if (samples <= PROCESSING_FRAME_SAMPLES) {
+            return 0;
+        }
+        samples -= PROCESSING_FRAME_SAMPLES; // what waits there comes first
+    }
+    if (now - in->read_ns > ASLEEP_NS) {
+        in->stale = true;
+        skew_init(&in->skew);
+        forget(in);
+    }
+    in->read_ns = now;
     if (in->kind == AUDIO_DEVICE) {
         return read_device(in, pcm, samples, now);
     }
-    return read_by_clock(in, pcm, samples, now);
+    size_t n = read_by_clock(in, pcm, samples, now);
+    return in->processing != NULL ? processing_near(in->processing, pcm, n) : n;
 }
 
 enum audio_news audio_input_news(struct audio_input *in, sotto_ns *at_ns,
@@ -211,7 +243,11 @@ enum audio_news audio_input_news(struct audio_input *in, sotto_ns *at_ns,
         [DEVICE_CHANGED] = AUDIO_CHANGED,
     };
     if (in->kind == AUDIO_DEVICE) {
-        return of[device_news(in->device, at_ns, text)];
+        enum audio_news news = of[device_news(in->device, at_ns, text)];
+        if (news == AUDIO_STARTED) {
+            forget(in);
+        }
+        return news;
     }
     if (in->news_count == 0) {
         return AUDIO_NO_NEWS;

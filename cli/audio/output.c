@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audio.h"
 #include "device.h"
+#include "processing.h"
 #include "wav.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct audio_output {
     int file_error;
     sotto_ns next_ns; // when the next frame begins to sound
     struct device *device;
+    struct processing *processing;
     enum audio_news news[4]; // of file and nothing; a device has its own
     sotto_ns news_at_ns[4];
     size_t news_count;
@@ -70,6 +72,7 @@ int audio_output_new(struct audio_output **out, const struct audio_config *cfg,
         return SOTTO_ENOMEM;
     }
     o->kind = kind;
+    o->processing = cfg->processing;
     int err = open_sink(o, cfg, name, error);
     if (err != 0) {
         free(o);
@@ -148,8 +151,21 @@ unsigned audio_output_wanted(struct audio_output *out, sotto_ns now)
     return (unsigned)((now + EARLY_NS - out->next_ns) / FRAME_NS) + 1;
 }
 
+// The canceller hears what is played, silence included.
+static void tell_processing(struct audio_output *out, const int16_t pcm[AUDIO_FRAME_SAMPLES])
+{
+    if (out->kind == AUDIO_DEVICE) {
+        processing_far(out->processing, NULL, device_starved(out->device));
+        processing_latency(out->processing, true, device_latency_ms(out->device));
+    }
+    processing_far(out->processing, pcm, AUDIO_FRAME_SAMPLES);
+}
+
 void audio_output_write(struct audio_output *out, const int16_t pcm[AUDIO_FRAME_SAMPLES])
 {
+    if (out->processing != NULL) {
+        tell_processing(out, pcm);
+    }
     if (out->kind == AUDIO_DEVICE) {
         ring_write(device_ring(out->device), pcm, AUDIO_FRAME_SAMPLES);
         return;

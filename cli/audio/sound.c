@@ -37,6 +37,7 @@ static void load(void)
     loaded = FIND(init) && FIND(destroy) && FIND(get_min_latency) && FIND(enumerate_devices) &&
              FIND(device_collection_destroy) && FIND(stream_init) && FIND(stream_destroy) &&
              FIND(stream_start) && FIND(stream_stop);
+    (void)(FIND(stream_get_latency) && FIND(stream_get_input_latency));
 }
 
 const struct sound_api *sound_api(void)

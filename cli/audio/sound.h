@@ -22,6 +22,9 @@ struct sound_api {
     void (*stream_destroy)(cubeb_stream *);
     int (*stream_start)(cubeb_stream *);
     int (*stream_stop)(cubeb_stream *);
+    // These two may be NULL: older libraries.
+    int (*stream_get_latency)(cubeb_stream *, uint32_t *);
+    int (*stream_get_input_latency)(cubeb_stream *, uint32_t *);
 };
 
 // The library's functions, or NULL if it is not installed (or lacks one of them). Any thread.
