@@ -13,7 +13,11 @@ set -euo pipefail
 variant=$1
 shift
 cd "$(dirname "$0")/.."
-[ ! -e "build/$variant/build.ninja" ] || exit 0
+# One that was configured for C alone cannot be told afterwards which C++ compiler goes with it.
+if [ -e "build/$variant/build.ninja" ]; then
+    [ "${variant%%-*}" != wasm ] && ! grep -q '^rule cpp_COMPILER' "build/$variant/build.ninja" || exit 0
+    rm -rf "build/${variant:?}"
+fi
 
 deps=$(realpath -m "${SOTTO_DEPS:-build/deps}")
 options=(-Dpkg_config_path="$deps/pkgconfig")

@@ -46,6 +46,7 @@ struct device {
     // Between the thread and the sound library's.
     _Atomic unsigned callbacks;
     _Atomic bool broken;
+    _Atomic bool plugged; // something was, or was pulled out
     _Atomic size_t burst;
     _Atomic size_t starved;
     _Atomic unsigned latency_ms;
@@ -129,6 +130,13 @@ static void on_state(cubeb_stream *stream, void *user, cubeb_state state)
     }
 }
 
+static void on_plugged(cubeb *context, void *user)
+{
+    (void)context;
+    struct device *d = user;
+    atomic_store(&d->plugged, true);
+}
+
 // ---- our own thread -----------------------------------------------------------------------------
 
 static void close_stream(struct device *d)
@@ -140,10 +148,25 @@ static void close_stream(struct device *d)
     }
 }
 
+static cubeb_device_type type_of(const struct device *d)
+{
+    return d->cfg.input ? CUBEB_DEVICE_TYPE_INPUT : CUBEB_DEVICE_TYPE_OUTPUT;
+}
+
+// Devices that come and go matter where one of them is wanted.
+static void watch_plugs(struct device *d, bool on)
+{
+    if (d->name[0] != '\0' && d->api->register_device_collection_changed != NULL) {
+        d->api->register_device_collection_changed(d->context, type_of(d), on ? on_plugged : NULL,
+                                                   on ? d : NULL);
+    }
+}
+
 static void close_all(struct device *d)
 {
     close_stream(d);
     if (d->context != NULL) {
+        watch_plugs(d, false);
         d->api->destroy(d->context);
         d->context = NULL;
     }
@@ -188,16 +211,15 @@ static bool open_stream(struct device *d, cubeb_devid id)
     return true;
 }
 
-// The device with the wanted name, if there is one.
-static bool open_named(struct device *d)
+// The device with the wanted name, if there is one; `open`: and it can be opened.
+static bool find_named(struct device *d, bool open)
 {
     cubeb_device_collection all = {0};
-    cubeb_device_type type = d->cfg.input ? CUBEB_DEVICE_TYPE_INPUT : CUBEB_DEVICE_TYPE_OUTPUT;
-    if (d->api->enumerate_devices(d->context, type, &all) != CUBEB_OK) {
+    if (d->api->enumerate_devices(d->context, type_of(d), &all) != CUBEB_OK) {
         return false;
     }
     cubeb_devid id = NULL;
-    bool ok = sound_find(&all, d->name, &id) && open_stream(d, id);
+    bool ok = sound_find(&all, d->name, &id) && (!open || open_stream(d, id));
     d->api->device_collection_destroy(d->context, &all);
     return ok;
 }
@@ -213,7 +235,8 @@ static const char *open_any(struct device *d)
     if (d->context == NULL) {
         return "no sound system runs here (PulseAudio, PipeWire or ALSA)";
     }
-    if (d->name[0] != '\0' && open_named(d)) {
+    watch_plugs(d, true);
+    if (d->name[0] != '\0' && find_named(d, true)) {
         d->on_default = false;
         return NULL;
     }
@@ -256,6 +279,9 @@ static void try_open(struct device *d)
         snprintf(text, sizeof(text), "the %s \"%.200s\" is not there; using the default one",
                  kind(d), d->name);
         tell(d, DEVICE_CHANGED, begun, text);
+    } else if (was_default && !d->on_default) {
+        snprintf(text, sizeof(text), "the %s \"%.200s\" is back", kind(d), d->name);
+        tell(d, DEVICE_CHANGED, begun, text);
     } else if (had_failed) {
         snprintf(text, sizeof(text), "the %s works now", kind(d));
         tell(d, DEVICE_CHANGED, begun, text);
@@ -276,6 +302,13 @@ static bool is_gone(struct device *d)
     }
     unsigned limit_ms = now - d->opened < STEADY_CALLBACKS ? DEVICE_START_MS : DEVICE_STALL_MS;
     return clock_ns() - d->seen_ns > limit_ms * SOTTO_NS_PER_MS;
+}
+
+// A sound server plays on, on another device, when the wanted one is gone: it is opened anew, and
+// told. So is its return.
+static bool is_elsewhere(struct device *d)
+{
+    return atomic_exchange(&d->plugged, false) && find_named(d, false) == d->on_default;
 }
 
 static void ask_latency(struct device *d)
@@ -316,7 +349,7 @@ static void work(struct device *d)
         tell(d, DEVICE_STOPPED, clock_ns(), "");
     } else if (!open) {
         try_open(d);
-    } else if (is_gone(d)) {
+    } else if (is_gone(d) || is_elsewhere(d)) {
         close_all(d);
         try_open(d);
     } else {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A microphone or a loudspeaker. Opening one can take half a second, so a thread of its own does
 // it; the event loop only writes to, or reads from, the ring. A device that is pulled out is
-// replaced by the default one, and tried again from time to time.
+// replaced by the default one, until it is back; if there is none, it is tried again from time to
+// time.
 #ifndef SOTTO_AUDIO_DEVICE_H
 #define SOTTO_AUDIO_DEVICE_H
 

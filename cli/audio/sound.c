@@ -38,6 +38,7 @@ static void load(void)
              FIND(device_collection_destroy) && FIND(stream_init) && FIND(stream_destroy) &&
              FIND(stream_start) && FIND(stream_stop);
     (void)(FIND(stream_get_latency) && FIND(stream_get_input_latency));
+    (void)FIND(register_device_collection_changed);
 }
 
 const struct sound_api *sound_api(void)

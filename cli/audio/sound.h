@@ -22,7 +22,9 @@ struct sound_api {
     void (*stream_destroy)(cubeb_stream *);
     int (*stream_start)(cubeb_stream *);
     int (*stream_stop)(cubeb_stream *);
-    // These two may be NULL: older libraries.
+    // These may be NULL: older libraries.
+    int (*register_device_collection_changed)(cubeb *, cubeb_device_type,
+                                              cubeb_device_collection_changed_callback, void *);
     int (*stream_get_latency)(cubeb_stream *, uint32_t *);
     int (*stream_get_input_latency)(cubeb_stream *, uint32_t *);
 };

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import unittest
 import wave
 
 import scene
@@ -97,7 +96,8 @@ class Pulse:
 
     def microphone(self, name, rate=RATE):
         """Hears what runs into the sink NAME_air."""
-        self.speaker(f"{name}_air", rate)
+        self.load(f"{name}_air", "module-null-sink", f"sink_name={name}_air", f"rate={rate}",
+                  "sink_properties=device.description=air")
         self.hearing(name, f"{name}_air")
 
     def hearing(self, name, sink):
@@ -159,6 +159,7 @@ class Sound(Scene):
         samples = samples_of(heard)
         return level_db(samples[5 * RATE:11 * RATE])
 
+    @unittest.skipIf(SLOW > 1, "sanitized programs are not in time for a sound server")
     def test_echo_is_cancelled(self):
         self.pulse.speaker("speaker")
         self.pulse.hearing("mic", "speaker")
@@ -167,6 +168,65 @@ class Sound(Scene):
         clean = self.echo_heard("on")
         print(f"echo heard: {plain:.1f} dBFS without, {clean:.1f} dBFS with processing")
         self.assertLess(clean, plain - 15)
+
+    def in_call(self, *options):
+        """Ada and Bob talk: a tone into Ada's microphone, what Bob plays goes to "speaker"."""
+        self.pulse.speaker("default")
+        self.pulse.microphone("mic")
+        self.pulse.speaker("speaker", rate=44100)
+        self.pulse.ctl("set-default-sink", "default")
+        self.pulse.ctl("set-default-source", "mic")
+        ada, bob, _ = self.pair()
+        listener = self.listen(bob, mic="silence", speaker="device:speaker")
+        call = self.call(ada, "bob", "--processing", "off", *options, mic="device:mic")
+        self.until(call, "active")
+        tone = self.pulse.play(make_tone(self.here / "tone.wav", 60), "mic_air")
+        self.addCleanup(tone.wait)
+        self.addCleanup(tone.terminate)
+        self.hears("speaker.monitor")
+        return call, listener
+
+    def hang_up(self, call, listener):
+        call.process.terminate()
+        self.assertEqual(self.until(call, "ended")["end"], "hangup")
+        self.assertEqual(self.until(listener, "ended")["end"], "peer_hangup")
+
+    def test_loudspeaker_is_pulled_out(self):
+        call, listener = self.in_call()
+        self.assertLess(level_db(self.pulse.record("default.monitor", 1)), -60)
+        self.pulse.unload("speaker")
+        self.hears("default.monitor")
+        changed = listener.wait_for("word of the change", is_event("audio_changed"), 10 * SLOW)
+        self.assertIn("default", changed["text"])
+        self.pulse.speaker("speaker", rate=16000)
+        listener.wait_for("word of its return", lambda e: e.get("event") == "audio_changed" and
+                          "back" in e["text"], 10 * SLOW)
+        self.hears("speaker.monitor")
+        self.hang_up(call, listener)
+
+    def test_microphone_is_pulled_out(self):
+        call, listener = self.in_call()
+        self.pulse.microphone("spare", rate=16000)
+        self.pulse.ctl("set-default-source", "spare")
+        tone = self.pulse.play(make_tone(self.here / "other.wav", 60, 700), "spare_air")
+        self.addCleanup(tone.wait)
+        self.addCleanup(tone.terminate)
+        self.pulse.unload("mic")
+        call.wait_for("word of the change", is_event("audio_changed"), 10 * SLOW)
+        time.sleep(1)
+        self.hears("speaker.monitor")
+        self.hang_up(call, listener)
+
+    def test_program_was_asleep(self):
+        call, listener = self.in_call()
+        for program in (call, listener):
+            program.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        for program in (call, listener):
+            program.process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        self.hears("speaker.monitor")
+        self.hang_up(call, listener)
 
 
 def available():
