@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import unittest
 import wave
 
 import scene
