@@ -22,5 +22,7 @@ struct store *doctor_store(struct doctor *d);         // opened; NULL if that is
 void doctor_relay(struct doctor *d, struct store *s); // way, certificate, clock, line
 void doctor_numbers(struct doctor *d, struct store *s);
 void doctor_audio(struct doctor *d);
+// Plays a probe and listens; specs as in audio.h. What was measured, for --json; NULL: nothing.
+json_t *doctor_loop(struct doctor *d, const char *mic, const char *speaker);
 
 #endif
