@@ -18,6 +18,7 @@ import scene
 from scene import SKIPPED, SLOW, Scene, is_event
 
 RATE = 48000
+BUSY = "sanitized programs, or a machine with too much to do, are not in time for a sound server"
 FAR = [scene.stage.SPEECH / f"sense_and_sensibility_01_austen_64kb-{n}.wav" for n in ("0870", "0920")]
 
 
@@ -128,12 +129,6 @@ class Sound(Scene):
         before = {k: os.environ.get(k) for k in self.pulse.env}
         os.environ.update(self.pulse.env)
         self.addCleanup(self.restore, before)
-        # On a machine with too much to do the server itself lags, and nothing here means anything.
-        self.pulse.speaker("clock")
-        got = len(self.pulse.record("clock.monitor", 2)) / RATE
-        self.pulse.unload("clock")
-        if got < 1.7:
-            self.skipTest(f"the sound server gives {got:.1f} s of sound in 2 s")
 
     @staticmethod
     def restore(before):
@@ -166,7 +161,7 @@ class Sound(Scene):
         samples = samples_of(heard)
         return level_db(samples[5 * RATE:11 * RATE])
 
-    @unittest.skipIf(SLOW > 1, "sanitized programs are not in time for a sound server")
+    @unittest.skipIf(SLOW > 1 or os.getloadavg()[0] > 2 * os.cpu_count(), BUSY)
     def test_echo_is_cancelled(self):
         self.pulse.speaker("speaker")
         self.pulse.hearing("mic", "speaker")
@@ -239,6 +234,7 @@ class Sound(Scene):
         ada = self.stranger("ada")
         return ada.sotto("doctor", "--sound", *words, ok=None)[1]
 
+    @unittest.skipIf(SLOW > 1 or os.getloadavg()[0] > 2 * os.cpu_count(), BUSY)
     def test_doctor_hears_the_loudspeaker(self):
         self.pulse.speaker("speaker")
         self.pulse.hearing("mic", "speaker")
@@ -267,7 +263,7 @@ class Sound(Scene):
 
 
 def available():
-    return all(shutil.which(p) for p in ("pulseaudio", "pactl", "paplay", "parec"))
+    return all(shutil.which(p) for p in ("pulseaudio", "pactl", "pacat", "paplay", "parec"))
 
 
 if __name__ == "__main__":
