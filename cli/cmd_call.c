@@ -13,7 +13,7 @@
 struct call_options {
     struct call_sound sound;
     unsigned suite, profile;
-    bool summary, hangup_after_mic;
+    bool summary, hangup_after_mic, plain_voice;
     const char *stats_path;
     uint32_t max_seconds;
 };
@@ -36,6 +36,8 @@ static const struct option_spec options[] = {
     {"profile", 0, OPTION_CHOICE, offsetof(struct call_options, profile), "MS",
      "Milliseconds of speech in a cell: more for a thin link; auto measures the path",
      "auto|20|40|60", 0, 0},
+    {"no-neural", 0, OPTION_FLAG, offsetof(struct call_options, plain_voice), NULL,
+     "No neural networks in voice: for a slow machine, or to compare", NULL, 0, 0},
     {"stats", 0, OPTION_FILE, offsetof(struct call_options, stats_path), "FILE",
      "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
     {"summary", 0, OPTION_FLAG, offsetof(struct call_options, summary), NULL,
@@ -57,6 +59,7 @@ static enum cli_exit make_call(struct cli *cli, struct store *s, const struct ca
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .processing = (enum runner_processing)o->sound.processing,
+        .plain_voice = o->plain_voice,
         .call_max_s = o->max_seconds,
         .profile = (enum sotto_profile)o->profile,
         .suite = o->suite == 1 ? SOTTO_SUITE_CNSA2 : SOTTO_SUITE_HYBRID,

@@ -7,7 +7,7 @@
 struct listen_options {
     struct call_sound sound;
     unsigned suite, profile;
-    bool accept, once, summary, plain, hangup_after_mic;
+    bool accept, once, summary, plain, hangup_after_mic, plain_voice;
     const char *stats_path;
     uint32_t max_seconds, accept_after;
 };
@@ -38,6 +38,8 @@ static const struct option_spec options[] = {
     {"profile", 0, OPTION_CHOICE, offsetof(struct listen_options, profile), "MS",
      "Milliseconds of speech in a cell: more for a thin link; auto measures the path",
      "auto|20|40|60", 0, 0},
+    {"no-neural", 0, OPTION_FLAG, offsetof(struct listen_options, plain_voice), NULL,
+     "No neural networks in voice: for a slow machine, or to compare", NULL, 0, 0},
     {"stats", 0, OPTION_FILE, offsetof(struct listen_options, stats_path), "FILE",
      "Write how the call goes into FILE: CSV, a line for each second", NULL, 0, 0},
     {"summary", 0, OPTION_FLAG, offsetof(struct listen_options, summary), NULL,
@@ -60,6 +62,7 @@ static int run(struct cli *cli, const void *values, int argc, char **argv)
         .hangup_after_mic = o->hangup_after_mic,
         .mic_loop = o->sound.mic_loop,
         .processing = (enum runner_processing)o->sound.processing,
+        .plain_voice = o->plain_voice,
         .run_max_s = o->max_seconds,
         .profile = (enum sotto_profile)o->profile,
         .suite = o->suite == 1 ? SOTTO_SUITE_CNSA2 : SOTTO_SUITE_HYBRID,

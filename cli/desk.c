@@ -404,6 +404,7 @@ static int open_runner(struct desk *d, char error[RUNNER_ERROR_BYTES])
         .speaker = d->opt.speaker,
         .mic_loop = d->opt.mic_loop,
         .processing = d->opt.processing,
+        .plain_voice = d->opt.plain_voice,
         .echo = d->opt.echo,
         .ca_file = d->cli->common.ca_file,
         .force_websocket = d->cli->common.force_websocket,

@@ -33,6 +33,7 @@ struct desk_options {
     bool hangup_after_mic;
     enum runner_processing processing;
     bool mic_loop;
+    bool plain_voice;    // no neural networks in voice
     uint32_t call_max_s; // hang up this long after the answer; 0 never
     uint32_t run_max_s;  // stop after this long; 0 never
     enum sotto_suite suite;

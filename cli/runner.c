@@ -402,6 +402,7 @@ static int make_device(struct runner *r)
         .suite = r->opt.suite,
         .profile = r->opt.profile,
         .ring = r->opt.ring,
+        .plain_voice = r->opt.plain_voice,
     };
     if (profile->has_line) {
         cfg.home = profile->home;

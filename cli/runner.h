@@ -63,6 +63,7 @@ struct runner_options {
     const char *speaker; // see audio.h; NULL: none
     bool mic_loop;       // a file microphone starts again at its end
     enum runner_processing processing;
+    bool plain_voice;    // see sotto_device_config
     bool echo;           // what is heard goes back; mic and speaker are not used
     const char *ca_file; // PEM file instead of the system's certificates; NULL
     bool force_websocket;
