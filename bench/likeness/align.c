@@ -6,6 +6,7 @@
 
 #define STEP        (LIKENESS_RATE / 200) // 5 ms
 #define FLOOR_DB    (-60.0)               // below full scale: what is weaker is silence
+#define COARSE      4                     // samples that align_wide takes together
 #define OVERLAP_MIN 100                   // steps: half a second in common, or it says nothing
 
 struct envelope {
@@ -128,4 +129,35 @@ long align_fine(const struct sound *x, const struct sound *y, size_t from, size_
     }
     *correlation = best_score < -1 ? 0 : best_score;
     return best;
+}
+
+// s[from .. from+length), each COARSE samples as one; silence where s has nothing.
+static bool thin_out(struct sound *out, const struct sound *s, long from, size_t length)
+{
+    out->samples = length / COARSE;
+    out->pcm = calloc(out->samples + 1, sizeof(*out->pcm));
+    if (out->pcm == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < out->samples * COARSE; i++) {
+        long at = from + (long)i;
+        out->pcm[i / COARSE] += at >= 0 && (size_t)at < s->samples ? s->pcm[at] : 0;
+    }
+    return true;
+}
+
+long align_wide(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,
+                long span, double *correlation)
+{
+    struct sound a = {0}, b = {0};
+    long best = near;
+    double fit;
+    if (thin_out(&a, x, (long)from, length) &&
+        thin_out(&b, y, (long)from + near - span, length + 2 * (size_t)span)) {
+        best = near - span +
+               COARSE * align_fine(&a, &b, 0, a.samples, span / COARSE, span / COARSE, &fit);
+    }
+    free(a.pcm);
+    free(b.pcm);
+    return align_fine(x, y, from, length, best, STEP, correlation);
 }

@@ -181,24 +181,28 @@ static void lay_stretches(struct likeness *out, float *to, const struct sound *x
 {
     long span = (long)LIKENESS_LOCAL_MS * LIKENESS_RATE / 1000, least = delay, most = delay;
     long last = delay;
+    double sum = 0, count = 0;
     double floor = strongest_db(x) - ACTIVE_DB;
     for (size_t at = 0; at < x->samples; at += STRETCH) {
         size_t n = x->samples - at < STRETCH ? x->samples - at : STRETCH;
         double fit = 0;
         long own = last;
         if (n == STRETCH && level_db(x->pcm + at, n) > floor) {
-            own = align_fine(x, y, at, n, delay, span, &fit);
+            own = align_wide(x, y, at, n, delay, span, &fit);
         }
         if (fit < 0.3) { // nothing to go by
             own = last;
         } else {
             least = own < least ? own : least;
             most = own > most ? own : most;
+            sum += (double)own;
+            count++;
         }
         shift(to + at, y, at, n, own);
         last = own;
     }
     out->delay_min_ms = (double)least * 1000 / LIKENESS_RATE;
+    out->delay_mean_ms = (count > 0 ? sum / count : (double)delay) * 1000 / LIKENESS_RATE;
     out->delay_max_ms = (double)most * 1000 / LIKENESS_RATE;
 }
 

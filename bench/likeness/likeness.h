@@ -14,7 +14,7 @@
 #define LIKENESS_RATE        10000                 // the paper's; everything here has it
 #define LIKENESS_MAX_SAMPLES (LIKENESS_RATE * 900) // 15 minutes
 #define LIKENESS_LAG_MAX_MS  60000                 // delays are looked for up to here, both ways
-#define LIKENESS_LOCAL_MS    200                   // a jitter buffer moves sound by at most this
+#define LIKENESS_LOCAL_MS    500                   // a jitter buffer moves sound by at most this
 #define LIKENESS_SAME        0.60                  // at least: the same speech was heard
 
 struct sound {
@@ -27,11 +27,11 @@ struct likeness {
     double active_s;          // of speech in what was spoken
     bool silent;              // nothing, or next to nothing, was heard: the rest means nothing
     double delay_ms;          // heard minus spoken, each from the beginning of its file
-    double delay_min_ms, delay_max_ms; // of stretches of two seconds
-    double estoi;                      // at the one delay
-    double likeness;                   // ESTOI with each stretch at its own delay
-    double lost;                       // share of the active 20 ms frames that were not heard
-    double gain_db;                    // heard against spoken
+    double delay_min_ms, delay_mean_ms, delay_max_ms; // of stretches of two seconds
+    double estoi;                                     // at the one delay
+    double likeness;                                  // ESTOI with each stretch at its own delay
+    double lost;    // share of the active 20 ms frames that were not heard
+    double gain_db; // heard against spoken
 };
 
 // Takes a WAV file in at LIKENESS_RATE; pcm is freed by the caller. An enum sotto_error.
@@ -60,6 +60,9 @@ long align_coarse(const struct sound *x, const struct sound *y, long max_lag);
 // The same by waveform, to a sample, within `span` of `near`, using x[from .. from+length).
 // *correlation: how well it fits, -1 to 1.
 long align_fine(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,
+                long span, double *correlation);
+// The same for a span of some hundred milliseconds, much faster: what is below 1 kHz decides first.
+long align_wide(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,
                 long span, double *correlation);
 
 #endif

@@ -46,12 +46,13 @@ static bool load(struct sound *out, const char *path)
 static void print_json(const struct likeness *l, const struct options *o)
 {
     json_t *root =
-        json_pack("{s:f, s:f, s:b, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "likeness",
+        json_pack("{s:f, s:f, s:b, s:b, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "likeness",
                   l->likeness, "estoi", l->estoi, "silent", l->silent, "same",
                   l->likeness >= LIKENESS_SAME, "delay_ms", l->delay_ms + o->offset_ms,
-                  "delay_min_ms", l->delay_min_ms + o->offset_ms, "delay_max_ms",
-                  l->delay_max_ms + o->offset_ms, "lost", l->lost, "gain_db", l->gain_db,
-                  "active_s", l->active_s, "spoken_s", l->spoken_s, "heard_s", l->heard_s);
+                  "delay_min_ms", l->delay_min_ms + o->offset_ms, "delay_mean_ms",
+                  l->delay_mean_ms + o->offset_ms, "delay_max_ms", l->delay_max_ms + o->offset_ms,
+                  "lost", l->lost, "gain_db", l->gain_db, "active_s", l->active_s, "spoken_s",
+                  l->spoken_s, "heard_s", l->heard_s);
     json_dumpf(root, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(root);

@@ -34,6 +34,10 @@ struct trace {
     sotto_ns ticked; // up to where `bad` is known
     sotto_ns idle;   // when the link will have sent all it holds
     sotto_ns last;   // arrival of the cell before, for what keeps order
+    // Of trace_packet alone:
+    uint64_t packet_rng;
+    sotto_ns slot_end; // of the 20 ms that slot_jitter_ms holds for
+    double slot_jitter_ms;
 };
 
 // The profiles that are measured, ended by one without a name.
@@ -44,5 +48,10 @@ void trace_init(struct trace *t, const struct trace_profile *p, uint64_t seed);
 double trace_chance(struct trace *t); // 0 <= x < 1
 // When the cell that leaves at `sent` arrives, or TRACE_LOST. Called once a cell, in order.
 sotto_ns trace_arrival(struct trace *t, sotto_ns sent);
+
+// The same network for packets of any size at any time: bursts and jitter belong to each 20 ms of
+// the network's own time (`sent` counts from its start), so that they do not depend on how many
+// packets somebody sends. Without TRACE_BASE_NS. In order of `sent`.
+sotto_ns trace_packet(struct trace *t, sotto_ns sent, size_t bytes);
 
 #endif
