@@ -19,7 +19,7 @@ SOURCES = git ls-files -co --exclude-standard '*.c' '*.h'
 .DEFAULT_GOAL := all
 PAGE_TARGET = $(if $(filter no,$(PAGE)),deps,page)
 
-.PHONY: all deps page wasm run stop test check-quick bench fuzz soak valgrind lint tidy format install clean help
+.PHONY: all deps page wasm run stop test check-quick bench bench-voice fuzz soak valgrind lint tidy format install clean help
 
 all: $(PAGE_TARGET)        ## build sotto, sottod and the page into build/ (the default)
 	@$(SETUP) release
@@ -59,6 +59,11 @@ valgrind: all              ## the unit tests under valgrind
 
 bench: all wasm            ## measure
 	@meson test -C build/release --benchmark --verbose
+
+bench-voice: all           ## voice on bad networks beside other telephones (half an hour; VOICE="--quick")
+	@$(DEPS) --peers
+	@ninja -C build/release bench/likeness/likeness bench/voice/voice_proxy
+	@PYTHONDONTWRITEBYTECODE=1 python3 bench/voice/peers.py $(VOICE)
 
 fuzz:                      ## fuzz each target for FUZZ_SECONDS (300)
 	@$(DEPS) --test

@@ -5,6 +5,7 @@
 #   packaging/deps.sh --test      the same, and what only the tests need
 #   packaging/deps.sh --web       the same, and what the page needs: a compiler for WebAssembly, and
 #                                 OpenSSL, Opus, jansson and cmocka built by it
+#   packaging/deps.sh --peers     the same, and the telephones and the recogniser of make bench-voice
 #   packaging/deps.sh --system    build nothing: check that the system's own libraries are new enough
 #   packaging/deps.sh --source PACKAGE DIR [MINIMUM]
 #                                 unpack a newer suite's source package, patched, into DIR
@@ -35,6 +36,7 @@ BUILD_PACKAGES='build-essential dpkg-dev meson ninja-build pkg-config ca-certifi
 TEST_PACKAGES='chromium clang clang-format clang-tidy cppcheck dbus-daemon iproute2 libglib2.0-bin llvm openssl
     pulseaudio pulseaudio-utils python3-dbusmock valgrind'
 WEB_PACKAGES='clang lld llvm wasi-libc'
+PEER_PACKAGES='baresip-core chromium pocketsphinx pocketsphinx-en-us'
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
 prefix=${SOTTO_DEPS:-$repo/build/deps}
@@ -87,7 +89,8 @@ install_packages() {
     local want=($BUILD_PACKAGES) lack
     [ -z "$with_test" ] || want+=($TEST_PACKAGES)
     [ -z "$with_web" ] || want+=($WEB_PACKAGES)
-    if [ -n "$with_test$with_web" ]; then
+    [ -z "$with_peers" ] || want+=($PEER_PACKAGES)
+    if [ -n "$with_test$with_web$with_peers" ]; then
         # Any node will do, from wherever it came.
         command -v node >/dev/null || want+=(nodejs)
         command -v npm >/dev/null || want+=(npm)
@@ -650,11 +653,12 @@ check_system() {
 
 # --- main ----------------------------------------------------------------------------------------
 
-with_test='' with_web='' mode=build
+with_test='' with_web='' with_peers='' mode=build
 while [ $# -gt 0 ]; do
     case $1 in
     --test) with_test=1 ;;
     --web) with_web=1 ;;
+    --peers) with_peers=1 ;;
     --system) mode=system ;;
     --source)
         mode=source

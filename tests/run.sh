@@ -37,12 +37,15 @@ run_bench() {
             printf '%s\n' "$output"
         fi
     done
-    if output=$(SOTTO_BUILD=$PWD/build/release python3 bench/call_bench.py --calls 1 --rtt 20 2>&1); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-    fi
-    printf '%s\n' "$output"
+    for name in 'call_bench.py --calls 1 --rtt 20' 'voice/peers.py --quick --out build/voice-quick'; do
+        # shellcheck disable=SC2086 # several options
+        if output=$(SOTTO_BUILD=$PWD/build/release python3 bench/$name 2>&1); then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+        fi
+        printf '%s\n' "$output"
+    done
 }
 
 build() {

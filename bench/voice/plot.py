@@ -26,10 +26,12 @@ TRACES = ('clean', 'loss20', 'burst120', 'jitter30', 'spikes')
 
 class Panel:
     """One pair of axes. series: (name, xs, ys); an ys of None is a gap. kind: 'line', 'area' (one
-    series upon the other) or 'bar' (xs are names). at_least: the axis reaches so far in any case."""
+    series upon the other) or 'bar' (xs are names). at_least: the axis reaches so far in any case;
+    floor: it begins there."""
 
-    def __init__(self, title, series, kind='line', at_least=1.0):
-        self.title, self.series, self.kind, self.at_least = title, series, kind, at_least
+    def __init__(self, title, series, kind='line', at_least=1.0, floor=0.0):
+        self.title, self.series, self.kind = title, series, kind
+        self.at_least, self.floor = at_least, floor
 
 
 def step(span, ticks=4):
@@ -49,13 +51,15 @@ class Axes:
         sums = [y for _, _, ys in panel.series for y in ys if y is not None]
         if panel.kind == 'area':
             sums = [sum(y or 0 for y in column) for column in zip(*(s[2] for s in panel.series))]
-        self.most = max(sums + [panel.at_least]) * 1.05
+        self.least = panel.floor
+        self.most = self.least + (max(sums + [panel.at_least]) - self.least) * 1.05
 
     def x(self, v):
         return LEFT + (v - self.low) / (self.high - self.low) * (WIDTH - LEFT - RIGHT)
 
     def y(self, v):
-        return self.top + HEIGHT - min(v, self.most) / self.most * HEIGHT
+        share = (min(v, self.most) - self.least) / (self.most - self.least)
+        return self.top + HEIGHT - max(share, 0) * HEIGHT
 
 
 def text(x, y, what, anchor='start', extra=''):
@@ -72,8 +76,8 @@ def frame(a):
                    (at, a.top - LEGEND, COLOURS[i % len(COLOURS)]))
         out.append(text(at + 14, a.top - LEGEND + 9, name))
         at += 30 + 7 * len(name)
-    every = step(a.most)
-    for i in range(int(a.most / every) + 1):
+    every = step(a.most - a.least)
+    for i in range(math.ceil(a.least / every), int(a.most / every) + 1):
         y = a.y(i * every)
         out.append('<line class="g" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/>' %
                    (LEFT, y, WIDTH - RIGHT, y))

@@ -48,12 +48,12 @@ def spoken(path):
         w.writeframes(sound.tobytes())
 
 
-def said():
+def said(times=2):
     words = []
     with open(SPEECH + '/transcription', encoding='utf-8') as f:
         for line in sorted(f, key=lambda l: l.split('(')[1]):
             words += line.split('(')[0].replace('<s>', '').replace('</s>', '').split()
-    return words * 2
+    return words * times
 
 
 def errors(want, got):
@@ -64,6 +64,10 @@ def errors(want, got):
         for j, g in enumerate(got, 1):
             last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (w != g))
     return row[-1]
+
+
+def can_hear():
+    return shutil.which('pocketsphinx_continuous') is not None
 
 
 def heard_words(path):
