@@ -147,56 +147,24 @@ void mic_update(struct sotto_device *d)
     uint32_t call = mic_call(d);
     if (call != d->mic_call) { // what was said into one call is not for another
         d->mic_call = call;
-        d->capture_samples = 0;
-        sotto_wipe(d->capture, sizeof d->capture);
+        capture_reset(&d->capture);
         mic_tell(d, false); // the driver too drops what it holds
     }
     mic_tell(d, call != 0);
 }
 
-static void capture_drop(struct sotto_device *d, size_t samples)
-{
-    d->capture_samples -= samples;
-    memmove(d->capture, d->capture + samples, d->capture_samples * sizeof d->capture[0]);
-}
-
 void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples)
 {
-    const size_t cap = sizeof d->capture / sizeof d->capture[0];
-    if (!sotto_device_mic_open(d))
-        return;
-    if (samples > cap) {
-        pcm += samples - cap;
-        samples = cap;
-    }
-    if (d->capture_samples + samples > cap) // the tick is late: the oldest sound goes
-        capture_drop(d, d->capture_samples + samples - cap);
-    memcpy(d->capture + d->capture_samples, pcm, samples * sizeof d->capture[0]);
-    d->capture_samples += samples;
-}
-
-// After a stall more is kept than the ticks need. What was never used for a second is only delay.
-static void capture_shrink(struct sotto_device *d)
-{
-    if (d->capture_samples < d->capture_spare)
-        d->capture_spare = d->capture_samples;
-    if (++d->capture_ticks < CAPTURE_SHRINK_TICKS)
-        return;
-    if (d->capture_spare >= SOTTO_FRAME_SAMPLES)
-        capture_drop(d, SOTTO_FRAME_SAMPLES);
-    d->capture_spare = sizeof d->capture / sizeof d->capture[0];
-    d->capture_ticks = 0;
+    if (sotto_device_mic_open(d))
+        capture_put(&d->capture, pcm, samples);
 }
 
 static void take_frame(struct sotto_device *d, const struct call *c,
                        int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
-    if (!mic_allowed(c) || c->id != d->mic_call || d->capture_samples < SOTTO_FRAME_SAMPLES)
-        return;
-    memcpy(pcm, d->capture, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
-    capture_drop(d, SOTTO_FRAME_SAMPLES);
-    capture_shrink(d);
+    if (mic_allowed(c) && c->id == d->mic_call)
+        (void)capture_take(&d->capture, pcm);
 }
 
 // ---- sending -----------------------------------------------------------------------------------

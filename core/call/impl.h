@@ -9,6 +9,7 @@
 //   call_session.c  the end-to-end session of a call, the policy of numbers, glare, re-keying
 //   call_control.c  control messages
 //   call_media.c    ticks, cells, microphone and playout
+//   capture.c       what the microphone gave, until a cell takes it
 //   exchange.c      two people swapping numbers by a spoken code
 #ifndef SOTTO_CALL_IMPL_H
 #define SOTTO_CALL_IMPL_H
@@ -17,6 +18,7 @@
 
 #include "base/mem.h"
 #include "base/queue.h"
+#include "capture.h"
 #include "media/cell_crypt.h"
 #include "media/ctl_stream.h"
 #include "media/loss_meter.h"
@@ -27,29 +29,27 @@
 #include "wire/control.h"
 #include "wire/link.h"
 
-#define PORT_OUT_MAX_BYTES   262144                // messages queued for one link
-#define PORT_IDLE_NS         (10 * SOTTO_NS_PER_S) // an unused link is given back after this
-#define PORT_UP_NS           (20 * SOTTO_NS_PER_S) // a link that is not up by then fails what waits
-#define REQUEST_NS           (20 * SOTTO_NS_PER_S) // for an answer
-#define REQUESTS_KEPT        8                     // places for logging in and resuming
-#define LOGIN_AGAIN_NS       (30 * SOTTO_NS_PER_S) // after a refusal that may pass
-#define CELL_LEAD_NS         (6 * SOTTO_NS_PER_MS) // a cell is made this long before its tick
-#define CALL_LINGER_NS       (1 * SOTTO_NS_PER_S)  // telling the other side that it is over
-#define CALL_ACK_LINGER_NS   (300 * SOTTO_NS_PER_MS) // letting our acknowledgement out
-#define CALL_RING_GRACE_NS   (5 * SOTTO_NS_PER_S)  // callee rings this much longer than the caller
-#define CALL_CONFIRMED_NS    (20 * SOTTO_NS_PER_S) // for RINGING after the handshake
-#define REKEY_MIN_NS         (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
-#define CALL_REPORT_TICKS    11                   // a receiver report every so many cells
-#define CALL_SENT_TIMES      512                  // send times kept for the round trip
-#define INCOMING_COST_NS     (200 * SOTTO_NS_PER_MS) // five calls a second
-#define INCOMING_BURST       30                      // that many at once
-#define CAPTURE_SHRINK_TICKS 50
-#define CAPTURE_FRAMES_MAX   3
-#define CLOCK_OFFSET_MAX_S   3600 // more is told to the user
-#define EXCHANGE_WAIT_NS     (600 * SOTTO_NS_PER_S)
-#define EXCHANGE_PICK_NS     (180 * SOTTO_NS_PER_S)
-#define CALL_REDIALS_MAX     8 // of one call, at a relay's word
-#define NO_PORT              SOTTO_LINKS_MAX
+#define PORT_OUT_MAX_BYTES 262144                  // messages queued for one link
+#define PORT_IDLE_NS       (10 * SOTTO_NS_PER_S)   // an unused link is given back after this
+#define PORT_UP_NS         (20 * SOTTO_NS_PER_S)   // a link that is not up by then fails what waits
+#define REQUEST_NS         (20 * SOTTO_NS_PER_S)   // for an answer
+#define REQUESTS_KEPT      8                       // places for logging in and resuming
+#define LOGIN_AGAIN_NS     (30 * SOTTO_NS_PER_S)   // after a refusal that may pass
+#define CELL_LEAD_NS       (6 * SOTTO_NS_PER_MS)   // a cell is made this long before its tick
+#define CALL_LINGER_NS     (1 * SOTTO_NS_PER_S)    // telling the other side that it is over
+#define CALL_ACK_LINGER_NS (300 * SOTTO_NS_PER_MS) // letting our acknowledgement out
+#define CALL_RING_GRACE_NS (5 * SOTTO_NS_PER_S)    // callee rings this much longer than the caller
+#define CALL_CONFIRMED_NS  (20 * SOTTO_NS_PER_S)   // for RINGING after the handshake
+#define REKEY_MIN_NS       (5 * SOTTO_NS_PER_S) // a peer that asks more often breaks the protocol
+#define CALL_REPORT_TICKS  11                   // a receiver report every so many cells
+#define CALL_SENT_TIMES    512                  // send times kept for the round trip
+#define INCOMING_COST_NS   (200 * SOTTO_NS_PER_MS) // five calls a second
+#define INCOMING_BURST     30                      // that many at once
+#define CLOCK_OFFSET_MAX_S 3600                    // more is told to the user
+#define EXCHANGE_WAIT_NS   (600 * SOTTO_NS_PER_S)
+#define EXCHANGE_PICK_NS   (180 * SOTTO_NS_PER_S)
+#define CALL_REDIALS_MAX   8 // of one call, at a relay's word
+#define NO_PORT            SOTTO_LINKS_MAX
 
 enum port_state {
     PORT_FREE = 0,
@@ -226,10 +226,7 @@ struct sotto_device {
     uint32_t last_call_id, last_request_id;
     bool mic_told;
     uint32_t mic_call; // whose the captured samples are; 0 none
-    int16_t capture[CAPTURE_FRAMES_MAX * SOTTO_FRAME_SAMPLES];
-    size_t capture_samples;
-    size_t capture_spare; // least that was left over since the count below began
-    uint32_t capture_ticks;
+    struct capture capture;
     struct neural_budget neural;
     uint8_t scratch[SOTTO_MESSAGE_MAX_BYTES]; // for one message being built or taken apart
     uint8_t flight[SOTTO_FLIGHT_MAX_BYTES];

@@ -864,7 +864,7 @@ static void calls_that_are_not_there(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES], silence[SOTTO_FRAME_SAMPLES] = {0};
     memset(pcm, 0x5a, sizeof pcm);
     sotto_device_capture(r.device, pcm, SOTTO_FRAME_SAMPLES);
-    assert_int_equal(r.device->capture_samples, 0);
+    assert_int_equal(r.device->capture.samples, 0);
     sotto_device_playout(r.device, pcm, r.now);
     assert_memory_equal(pcm, silence, sizeof pcm);
 }
@@ -888,11 +888,11 @@ static void a_call_that_takes_over_gets_fresh_sound(void **state)
     mic_update(r.device);
     assert_true(event(SOTTO_EVENT_MIC, &e) && e.flag);
     sotto_device_capture(r.device, pcm, SOTTO_FRAME_SAMPLES);
-    assert_int_equal(r.device->capture_samples, SOTTO_FRAME_SAMPLES);
+    assert_int_equal(r.device->capture.samples, SOTTO_FRAME_SAMPLES);
     a->held = true;
     b->held = false;
     mic_update(r.device);
-    assert_int_equal(r.device->capture_samples, 0);
+    assert_int_equal(r.device->capture.samples, 0);
     // What the driver still holds was said into the first call.
     assert_true(event(SOTTO_EVENT_MIC, &e) && !e.flag);
     assert_true(event(SOTTO_EVENT_MIC, &e) && e.flag);
