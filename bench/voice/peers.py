@@ -39,7 +39,7 @@ NAMES = {"clean": "nothing", "loss5": "5 % lost", "loss10": "10 % lost", "loss20
 QUICK_TRACES, QUICK_SYSTEMS = "clean,loss20", "sotto"
 WORDS = "clean,loss20,loss30,burst120,burst250"
 BASE_MS = 40       # of the path, one way; left out of all delays (trace.h)
-LEVEL_DB = -13     # PLCMOS depends on the level: at this one the recordings themselves get 3.8
+LEVEL_DB = -13.7   # PLCMOS depends on the level: at this one the recordings themselves get 3.81
 LEAD_S = 2.5       # silence before the speech, in which a call settles
 TAIL_S = 1.5
 GAP_S = 0.5        # between the recordings
@@ -197,23 +197,36 @@ def shown(value, form):
     return "" if value is None else form % value
 
 
+# What the tables show: a cell is the system's figures with a slash between.
+TABLES = (
+    ("PLCMOS v2 / delay from mouth to ear, ms",
+     (("plcmos", "%.2f", 1), ("delay_mean_ms", "%.0f", 1))),
+    ("ESTOI / share of speech concealed / share of lost speech played from redundancy",
+     (("estoi", "%.3f", 1), ("concealed", "%.3f", 1), ("real", "%.2f", 1))),
+    ("Words wrong", (("wer", "%.2f", 1),)),
+    ("kbit/s on the wire, one way / CPU of one end, % of a core",
+     (("bps", "%.0f", 1e-3), ("cpu", "%.1f", 100))),
+)
+
+
 def table(options, names, traces, figures, itself):
-    columns = (("PLCMOS", "plcmos", "%.2f", 1), ("ESTOI", "estoi", "%.3f", 1),
-               ("words wrong", "wer", "%.2f", 1), ("delay ms", "delay_mean_ms", "%.0f", 1),
-               ("concealed", "concealed", "%.3f", 1), ("real", "real", "%.2f", 1),
-               ("kbit/s", "bps", "%.0f", 1e-3), ("CPU %", "cpu", "%.1f", 100))
-    yield (f"Recordings themselves: PLCMOS {shown(itself, '%.2f')}, words wrong "
-           f"{shown(options.wer, '%.2f')}. PLCMOS at {options.level} dB. Seed {options.seed}.")
-    yield ""
-    yield "| network | system | " + " | ".join(c[0] for c in columns) + " |"
-    yield "|---" * (2 + len(columns)) + "|"
-    for trace in traces:
-        for i, name in enumerate(n for n in names if (n, trace) in figures.runs):
+    yield (f"The recordings themselves: PLCMOS {shown(itself, '%.2f')} (at {options.level} dB), "
+           f"words wrong {shown(options.wer, '%.2f')}. Seed {options.seed}.")
+    for title, parts in TABLES:
+        rows = []
+        for trace in traces:
             cells = []
-            for _, what, form, times in columns:
-                value = figures.get(name, trace, what)
-                cells.append(shown(None if value is None else value * times, form))
-            yield f"| {NAMES[trace] if i == 0 else ''} | {name} | " + " | ".join(cells) + " |"
+            for name in names:
+                values = [(figures.get(name, trace, what), form, times)
+                          for what, form, times in parts]
+                values = [shown(None if v is None else v * times, form)
+                          for v, form, times in values]
+                cells.append(" / ".join(v or "-" for v in values) if any(values) else "")
+            if any(cells):
+                rows.append(f"| {NAMES[trace]} | " + " | ".join(cells) + " |")
+        if rows:
+            yield from ("", title + ":", "", "| network | " + " | ".join(names) + " |",
+                        "|---" * (1 + len(names)) + "|", *rows)
 
 
 def curves(options, names, traces, figures):
@@ -328,8 +341,8 @@ def parse():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--base", type=int, default=BASE_MS, metavar="MS",
                    help="delay of every path, one way, left out of all figures (40)")
-    p.add_argument("--level", type=int, default=LEVEL_DB, metavar="DB",
-                   help="PLCMOS is taken at this level (-15)")
+    p.add_argument("--level", type=float, default=LEVEL_DB, metavar="DB",
+                   help="PLCMOS is taken at this level (-13.7)")
     p.add_argument("--together", type=int, default=3, help="calls at the same time (3)")
     p.add_argument("--words", default=WORDS, metavar="TRACES", help="count words on these")
     p.add_argument("--quick", action="store_true", help="a minute: sotto alone on two traces")
