@@ -99,16 +99,6 @@ async function fingerprint(ada) {
   return shown;
 }
 
-async function erase(ada) {
-  await ada.go('settings');
-  await ada.row('erase.title');
-  await ada.field('erase.type').fill('erase');
-  await ada.press('erase.do');
-  await ada.seesHeading('welcome.title');
-  await ada.page.reload();
-  await ada.seesHeading('welcome.title');
-}
-
 async function isAnswered(caller, ada) {
   await ada.rings(caller.name);
   await ada.answer();
@@ -203,7 +193,7 @@ export function passkeyTests(scene) {
     const [download] = await Promise.all([ada.page.waitForEvent('download'), ada.press('backup.make')]);
     const file = scene.stage.path('ada.sotto');
     await download.saveAs(file);
-    await erase(ada);
+    await ada.erase();
 
     const later = await Telephone.open(scene, 'Ada (new)', ADA);
     await later.open();

@@ -176,5 +176,12 @@ export function pushTests(scene) {
     await sleep(LINE_PAUSE_MS);
     await dial(bob).waitFor('call', { state: 'ended', end: 'offline' });
     assert.equal(ada.service.pushes().length, 1);
+
+    ada.page = await ada.context.newPage();
+    await ada.open();
+    await ada.ready();
+    await ada.setPush(true);
+    await ada.erase();
+    assert.equal(ada.subscriber.endpoint, null, 'a browser without a line is not woken for one');
   });
 }

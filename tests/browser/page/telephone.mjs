@@ -231,6 +231,17 @@ export class Telephone {
     await this.page.getByRole('button', { name: begins(key, params) }).click();
   }
 
+  // Everything of this browser.
+  async erase() {
+    await this.go('settings');
+    await this.row('erase.title');
+    await this.field('erase.type').fill('erase');
+    await this.press('erase.do');
+    await this.seesHeading('welcome.title');
+    await this.page.reload();
+    await this.seesHeading('welcome.title');
+  }
+
   async newNumber(label, { until: end, calls } = {}) {
     await this.go('numbers');
     await this.press('number.new');

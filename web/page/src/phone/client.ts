@@ -61,6 +61,8 @@ export class Client implements Phone {
     await this.settled
     if (name === 'create' || name === 'restore') void navigator.storage?.persist?.().catch(() => false)
     const result = await this.command(name, all, extra)
+    // Who has no line any more is not woken for one.
+    if (name === 'erase') await push_off().catch(() => {})
     this.note(name, result)
     return result
   }
