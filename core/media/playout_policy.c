@@ -6,6 +6,8 @@
 
 #define TICK_US       ((int64_t)(SOTTO_TICK_NS / 1000))
 #define EXCESS_MAX_US 10000000
+#define TIGHT_US      1500
+#define PERIOD_US     12500 // of a low voice
 
 void playout_policy_reset(struct playout_policy *p)
 {
@@ -206,14 +208,18 @@ static int64_t floor_ticks(int64_t us)
 }
 
 // The consumer takes whole ticks at moments of its own, so that the least lag that suffices is the
-// target rounded up to one of these moments; then nothing decoded is left over when it asks.
+// target rounded up to one of these moments; then nothing decoded is left over when it asks. Where
+// it asks for frames that have only just come, a lack of less than a pitch period is made one: with
+// a consumer whose clock is faster they would soon come too late.
 static int64_t excess_us(const struct playout_policy *p, size_t left, sotto_ns now)
 {
-    int64_t spare = lateness_us(p, p->next, now) - delay_model_target_us(&p->delay);
+    int64_t lateness = lateness_us(p, p->next, now);
+    int64_t spare = lateness - delay_model_target_us(&p->delay);
     if (spare > EXCESS_MAX_US || spare < -EXCESS_MAX_US) {
         spare = 0; // a clock jumped
     }
-    return floor_ticks(spare) * TICK_US + us_of_samples(left);
+    int64_t excess = floor_ticks(spare) * TICK_US + us_of_samples(left);
+    return excess < 0 && excess > -PERIOD_US && lateness < TIGHT_US ? -PERIOD_US : excess;
 }
 
 // The part of it that was there in all of the last `asks`.
