@@ -6,7 +6,25 @@ import { sleep } from './stage.mjs';
 import { alike } from './talk.mjs';
 import { Telephone } from './telephone.mjs';
 
+// Longer than it takes a busy machine to say which window runs the telephone.
+const LATE_MS = 4000;
+const LATE_LOCK = `if (navigator.locks) {
+  const request = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = async (...given) => {
+    await new Promise((done) => setTimeout(done, ${LATE_MS}));
+    return request(...given);
+  };
+}`;
+
 export function tabTests(scene) {
+  scene.scenario('a window that learns late that it runs the telephone opens all the same', async () => {
+    const ada = await Telephone.open(scene, 'Ada');
+    await ada.page.addInitScript(LATE_LOCK);
+    await ada.begin();
+    await ada.open();
+    await ada.ready();
+  });
+
   scene.scenario('two windows of one owner ring, and answering in one stops the other', async () => {
     const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870' });
     const link = await ada.newNumber('Bob');

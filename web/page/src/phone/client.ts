@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The telephone as the page sees it (`Phone`), whichever tab runs it.
+import { AskedCommands } from './asked.ts'
 import { Audio, type Device } from './audio.ts'
 import { read_lock } from './keys.ts'
 import { make_passkey, passkeys_offered, use_passkey } from './passkey.ts'
@@ -14,28 +15,21 @@ const ANSWER_MS = 1000 // of a leader to "who leads?"
 const COMMAND_MS = 30000 // of another tab; then: EBUSY
 const GIVE_WAY_MS = 5000
 const CRASHES_MS = 10000 // two within it: it will not run here
-const START_MS = 1500 // until a tab knows whether it leads
-
-interface Waiting { resolve: (result: never) => void; reject: (error: PhoneError) => void }
 
 export class Client implements Phone {
   private readonly audio: Audio
   private readonly tabs: Tabs
   private worker: Worker | null = null
   private readonly listeners = new Set<(event: PhoneEvent) => void>()
-  private readonly waiting = new Map<number, Waiting>()
-  private next = 1
+  private readonly asked = new AskedCommands()
   private readonly calls = new Map<number, Call>()
   private level = { mic: 0, speaker: 0 }
   private line: Line = { state: 'none' } // as last told
   private opened = false // this tab has seen the telephone open
-  private told: (Said & { kind: 'here' }) | null = null // by the leader
-  private readonly settled: Promise<void> // whether this tab leads
-  private settle!: () => void
+  private told: (Said & { kind: 'here' }) | null = null // by the leader; null: none is known
   private awake: WakeLockSentinel | null = null
 
   constructor() {
-    this.settled = new Promise(resolve => { this.settle = resolve })
     this.audio = new Audio({
       speaker: port => this.send({ kind: 'speaker', port }, [port]),
       microphone: port => port ? this.send({ kind: 'microphone', port }, [port]) : this.send({ kind: 'microphone_off' }),
@@ -43,7 +37,6 @@ export class Client implements Phone {
     })
     this.tabs = new Tabs({ lead: () => void this.lead(), said: message => this.said(message) })
     this.tabs.say({ kind: 'who' })
-    setTimeout(() => this.settle(), START_MS)
     this.watch_page()
   }
 
@@ -58,7 +51,6 @@ export class Client implements Phone {
 
   async do<N extends CommandName>(name: N, args: Commands[N][0]): Promise<Commands[N][1]> {
     const { args: all, extra } = await this.with_passkey(name, args)
-    await this.settled
     if (name === 'create' || name === 'restore') void navigator.storage?.persist?.().catch(() => false)
     const result = await this.command(name, all, extra)
     // Who has no line any more is not woken for one.
@@ -76,10 +68,9 @@ export class Client implements Phone {
   private async lead(): Promise<void> {
     const before = this.opened
     this.told = null
-    this.fail_all('EBUSY', '') // what was asked of the tab that is gone will not be answered
     this.start_worker()
     if (before) await this.take_over()
-    this.settle()
+    for (const asked of this.asked.turn_to(this.tabs.me)) this.send({ kind: 'do', ...asked })
     this.tabs.say(this.here())
   }
 
@@ -141,32 +132,18 @@ export class Client implements Phone {
 
   private ask_worker(name: CommandName, args: object, extra: Extra): Promise<unknown> {
     if (!this.worker) return Promise.reject(new PhoneError('EBUSY'))
-    const { id, answer } = this.wait()
-    this.send({ kind: 'do', id, name, args, extra })
+    const { asked, answer } = this.asked.add(this.tabs.me, name, args, extra)
+    this.send({ kind: 'do', ...asked })
     return answer
   }
 
+  // While no leader is known it is kept, until this tab or another one says that it leads.
   private ask_leader(name: CommandName, args: object, extra: Extra): Promise<unknown> {
-    const { id, answer } = this.wait()
-    this.tabs.say({ kind: 'do', id, name, args, extra })
-    const timer = setTimeout(() => this.settle_command(id, w => w.reject(new PhoneError('EBUSY'))), COMMAND_MS)
+    const { asked, answer } = this.asked.add(this.told?.from ?? null, name, args, extra)
+    if (this.told !== null) this.tabs.say({ kind: 'do', ...asked })
+    // The own worker, should this tab lead by then, does answer.
+    const timer = setTimeout(() => { if (!this.tabs.leader) this.asked.failed(asked.id, 'EBUSY') }, COMMAND_MS)
     return answer.finally(() => clearTimeout(timer))
-  }
-
-  private wait(): { id: number; answer: Promise<unknown> } {
-    const id = this.next++
-    return { id, answer: new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject })) }
-  }
-
-  private settle_command(id: number, how: (waiting: Waiting) => void): void {
-    const waiting = this.waiting.get(id)
-    if (waiting === undefined) return
-    this.waiting.delete(id)
-    how(waiting)
-  }
-
-  private fail_all(code: string, detail: string): void {
-    for (const id of [...this.waiting.keys()]) this.settle_command(id, w => w.reject(new PhoneError(code, detail)))
   }
 
   private send(message: ToWorker, transfer: Transferable[] = []): void {
@@ -204,7 +181,6 @@ export class Client implements Phone {
   // To open what another tab has opened takes no finger.
   private async is_open(name: CommandName): Promise<boolean> {
     if (name !== 'open') return false
-    await this.settled
     const boot = await this.command('boot', {}, {}).catch(() => null)
     return boot?.lock === 'none'
   }
@@ -213,9 +189,8 @@ export class Client implements Phone {
 
   private from_worker(message: FromWorker): void {
     switch (message.kind) {
-      case 'done': return this.settle_command(message.id, w => w.resolve(message.result as never))
-      case 'failed':
-        return this.settle_command(message.id, w => w.reject(new PhoneError(message.code, message.detail)))
+      case 'done': return this.asked.done(message.id, message.result)
+      case 'failed': return this.asked.failed(message.id, message.code, message.detail)
       case 'event': return this.drive(message.event)
       case 'levels':
         this.level = { mic: message.mic, speaker: message.speaker }
@@ -232,7 +207,7 @@ export class Client implements Phone {
     this.crashed_at = performance.now()
     this.worker?.terminate()
     this.worker = null
-    this.fail_all(code, detail)
+    this.asked.all_failed(code, detail)
     this.quiet()
     if (!again || !this.opened || !this.tabs.leader) return
     this.start_worker()
@@ -286,16 +261,13 @@ export class Client implements Phone {
       case 'who': if (this.tabs.leader) this.tabs.say(this.here()); break
       case 'here':
         if (this.tabs.leader) break
-        if (this.told !== null && this.told.from !== message.from) this.fail_all('EBUSY', '')
         this.told = message
         this.line = message.line
-        this.settle()
+        for (const asked of this.asked.turn_to(message.from)) this.tabs.say({ kind: 'do', ...asked })
         break
       case 'do': if (this.tabs.leader) void this.serve(message); break
-      case 'done': this.settle_command(message.id, w => w.resolve(message.result as never)); break
-      case 'failed':
-        this.settle_command(message.id, w => w.reject(new PhoneError(message.code, message.detail)))
-        break
+      case 'done': this.asked.done(message.id, message.result); break
+      case 'failed': this.asked.failed(message.id, message.code, message.detail); break
       case 'event': if (!this.tabs.leader) this.take(message.event); break
       case 'levels': this.level = { mic: message.mic, speaker: message.speaker }; break
       case 'device': if (this.tabs.leader) void this.choose(message); break
