@@ -179,7 +179,7 @@ void page_voice_cost(double spent_ms, double late_ms, double mono_ms, double uni
     phone_voice_cost(phone, in_ns(spent_ms), in_ns(late_ms), at(mono_ms, unix_s));
 }
 
-// This device is too slow for the neural parts of the voice: there will be no weights.
+// This device is too slow for the neural parts of the voice, for now: there are no weights yet.
 EXPORT(page_slow) void page_slow(void);
 void page_slow(void)
 {

@@ -47,7 +47,8 @@ void phone_playout(struct phone *p, int16_t pcm[SOTTO_FRAME_SAMPLES], struct sot
 bool phone_mic_open(const struct phone *p);
 // As sotto_device_voice_cost.
 void phone_voice_cost(struct phone *p, sotto_ns spent, sotto_ns late, struct sotto_now now);
-// The driver has found the device too slow for the neural parts of voice: calls say so.
+// The driver has found the device too slow for the neural parts of voice: calls say so, while there
+// are no weights.
 void phone_slow(struct phone *p);
 
 // From now on jansson wipes what it frees: passphrases and links pass through it. Once a process,

@@ -181,7 +181,7 @@ export class Telephone {
     this.c.page_voice_cost(spent_ms, late_ms, now.mono_ms, now.unix_s)
   }
 
-  /** This device is too slow for them from the start. */
+  /** This device is too slow for them, until they are given all the same. */
   slow(): void {
     this.c.page_slow()
   }
