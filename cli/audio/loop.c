@@ -4,16 +4,19 @@
 #include "processing.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define STEP_NS        (5 * SOTTO_NS_PER_MS)
-#define START_MAX_NS   (6 * SOTTO_NS_PER_S) // for both devices to start
+#define START_MAX_NS   (8 * SOTTO_NS_PER_S) // until sound has gone through both devices
 #define QUIET_SAMPLES  AUDIO_RATE           // before the probe: noise is measured
-#define LISTEN_SAMPLES (2 * AUDIO_RATE)     // for the one chirp
+#define CHIRPS         3                    // a busy machine may tear one
+#define CHIRP_EVERY    (3 * AUDIO_RATE / 2) // how long each is listened for
 #define TRAIN_SAMPLES  (5 * AUDIO_RATE)     // of noise, for the canceller
 #define SYLLABLE       12000                // noise comes and goes in this time, like speech
+#define LAST_SYLLABLES 9                    // of these the echo is measured
 #define LOW_HZ         400.0
 #define HIGH_HZ        3600.0
 #define PEAK           8000.0
@@ -22,15 +25,21 @@
 #define CLIPPED        32700
 #define PI             3.14159265358979323846
 
+// What was heard from the moment a chirp was handed over until the next one was.
+struct window {
+    size_t first;       // sample of `heard`
+    sotto_ns played_ns; // 0: it was not
+    sotto_ns begun_ns;  // when sample `first` came, as early as any reading showed
+};
+
 struct pass {
     struct audio_input *in;
     struct audio_output *out;
     int16_t *heard;
     size_t cap, count;
-    sotto_ns begun_ns; // of sample 0, as early as any reading showed
-    sotto_ns played_ns;
+    struct window windows[CHIRPS];
+    size_t chirps; // handed over
     uint64_t written;
-    bool in_started, out_started;
     uint64_t from; // the probe begins with this sample that is written; UINT64_MAX: not yet known
     bool train;
     uint32_t noise;
@@ -118,7 +127,8 @@ static void probe_frame(struct pass *p, uint64_t at, int16_t pcm[AUDIO_FRAME_SAM
         } else if (p->train) {
             pcm[i] = syllables(at - p->from, p);
         } else {
-            pcm[i] = (int16_t)(at - p->from < LOOP_CHIRP_SAMPLES ? p->chirp[at - p->from] : 0);
+            uint64_t along = (at - p->from) % CHIRP_EVERY;
+            pcm[i] = (int16_t)(along < LOOP_CHIRP_SAMPLES ? p->chirp[along] : 0);
         }
         p->played += (double)pcm[i] * pcm[i];
     }
@@ -131,21 +141,29 @@ static void take(struct pass *p, sotto_ns now)
     n = n < p->cap - p->count ? n : p->cap - p->count;
     memcpy(p->heard + p->count, pcm, n * sizeof(*pcm));
     p->count += n;
-    sotto_ns length = (sotto_ns)p->count * SOTTO_NS_PER_S / AUDIO_RATE;
-    if (n > 0 && (p->begun_ns == 0 || now - length < p->begun_ns)) {
-        p->begun_ns = now - length;
+    if (n > 0 && p->chirps > 0) {
+        struct window *w = &p->windows[p->chirps - 1];
+        sotto_ns length = (sotto_ns)(p->count - w->first) * SOTTO_NS_PER_S / AUDIO_RATE;
+        w->begun_ns = w->begun_ns == 0 || now - length < w->begun_ns ? now - length : w->begun_ns;
     }
+}
+
+// A chirp begins with the sample that is written next.
+static bool chirp_is_due(const struct pass *p)
+{
+    return !p->train && p->chirps < CHIRPS && p->from != UINT64_MAX &&
+           p->written >= p->from + p->chirps * CHIRP_EVERY;
 }
 
 static void give(struct pass *p, sotto_ns now)
 {
     int16_t pcm[AUDIO_FRAME_SAMPLES];
     for (unsigned frames = audio_output_wanted(p->out, now); frames > 0; frames--) {
+        if (chirp_is_due(p)) {
+            p->windows[p->chirps++] = (struct window){.first = p->count, .played_ns = now};
+        }
         probe_frame(p, p->written, pcm);
         audio_output_write(p->out, pcm);
-        if (p->from >= p->written && p->from < p->written + AUDIO_FRAME_SAMPLES) {
-            p->played_ns = now;
-        }
         p->written += AUDIO_FRAME_SAMPLES;
     }
 }
@@ -156,21 +174,26 @@ static void news(struct pass *p)
     sotto_ns at_ns;
     enum audio_news what;
     while ((what = audio_input_news(p->in, &at_ns, text)) != AUDIO_NO_NEWS) {
-        p->in_started = p->in_started || what == AUDIO_STARTED;
         if (what == AUDIO_FAILED) {
             memcpy(p->result->error, text, sizeof(text));
         }
     }
     while ((what = audio_output_news(p->out, &at_ns, text)) != AUDIO_NO_NEWS) {
-        p->out_started = p->out_started || what == AUDIO_STARTED;
         if (what == AUDIO_FAILED) {
             memcpy(p->result->error, text, sizeof(text));
         }
     }
 }
 
-// `quiet` and `listen`: samples before the probe and from it on, once both devices run.
-static void run(struct pass *p, size_t quiet, size_t listen)
+// A device that is open may take seconds until the first sample passes (a sound server wakes it, or
+// plays out what it had buffered): the probe waits until enough of the quiet went through both.
+static bool is_flowing(const struct pass *p)
+{
+    return p->count >= QUIET_SAMPLES && p->written >= QUIET_SAMPLES;
+}
+
+// `listen`: samples from the probe on.
+static void run(struct pass *p, size_t listen)
 {
     sotto_ns now = clock_ns(), end = now + START_MAX_NS;
     audio_output_start(p->out, now);
@@ -180,9 +203,9 @@ static void run(struct pass *p, size_t quiet, size_t listen)
         take(p, now);
         give(p, now);
         news(p);
-        if (p->from == UINT64_MAX && p->in_started && p->out_started) {
-            p->from = p->written + quiet;
-            end = now + (sotto_ns)(quiet + listen) * SOTTO_NS_PER_S / AUDIO_RATE;
+        if (p->from == UINT64_MAX && is_flowing(p)) {
+            p->from = p->written;
+            end = now + (sotto_ns)listen * SOTTO_NS_PER_S / AUDIO_RATE;
         }
         nanosleep(&step, NULL);
     }
@@ -199,43 +222,77 @@ static double level_db(const int16_t *pcm, size_t samples)
     return samples == 0 ? -120 : 10 * log10(sum / (double)samples / (32768.0 * 32768.0) + 1e-12);
 }
 
-// One chirp, without processing.
+// The chirp that came back best: where in `heard`, and which.
+static const struct window *find_best(const struct pass *p, size_t *at)
+{
+    const struct window *best = NULL;
+    double most = LIKE;
+    for (size_t i = 0; i < p->chirps; i++) {
+        const struct window *w = &p->windows[i];
+        size_t end = i + 1 < p->chirps ? p->windows[i + 1].first : p->count;
+        double like;
+        size_t found = loop_find(p->heard + w->first, end - w->first, &like);
+        if (like >= most) {
+            most = like;
+            best = w;
+            *at = w->first + found;
+        }
+    }
+    return best;
+}
+
+// Chirps, without processing.
 static void judge(struct loop_result *r, const struct pass *p)
 {
     int peak = 0;
     for (size_t i = 0; i < p->count; i++) {
         peak = abs(p->heard[i]) > peak ? abs(p->heard[i]) : peak;
     }
-    r->mic_works = p->count > 0;
+    r->mic_works = p->count >= QUIET_SAMPLES;
     r->mic_silent = r->mic_works && peak == 0;
-    double like;
-    size_t at = loop_find(p->heard, p->count, &like);
-    if (like < LIKE || p->played_ns == 0) {
+    if (r->mic_works && p->chirps == 0 && r->error[0] == '\0') {
+        snprintf(r->error, sizeof(r->error), "the loudspeaker takes no sound");
+    }
+    size_t at = 0;
+    const struct window *w = find_best(p, &at);
+    if (w == NULL) {
         r->noise_db = level_db(p->heard, p->count);
         return;
     }
     r->heard = true;
     r->clipped = peak >= CLIPPED;
-    sotto_ns back = p->begun_ns + (sotto_ns)at * SOTTO_NS_PER_S / AUDIO_RATE;
-    r->round_trip_ms = back > p->played_ns ? (double)(back - p->played_ns) / 1e6 : 0;
+    sotto_ns back = w->begun_ns + (sotto_ns)(at - w->first) * SOTTO_NS_PER_S / AUDIO_RATE;
+    r->round_trip_ms = back > w->played_ns ? (double)(back - w->played_ns) / 1e6 : 0;
     r->level_db = level_db(p->heard + at, LOOP_CHIRP_SAMPLES);
-    size_t before = at > AUDIO_RATE ? AUDIO_RATE : at;
-    r->noise_db = level_db(p->heard + at - before, before * 3 / 4);
+    size_t quiet = QUIET_SAMPLES * 3 / 4; // a device may click as it starts
+    r->noise_db = level_db(p->heard + p->windows[0].first - quiet, quiet);
 }
 
-// Noise, with processing: what is left of it in the last two seconds, against how loud it would
-// have come back by the loudness of the chirp.
+static int compare_levels(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Noise, with processing: what is left of it in the last seconds, against how loud it would have
+// come back by the loudness of the chirp. The median of the syllables: one gap in the sound of a
+// busy machine is not what the canceller can do.
 static void judge_train(struct loop_result *r, const struct pass *p)
 {
-    size_t last = 2 * AUDIO_RATE;
+    double left[LAST_SYLLABLES];
+    size_t last = (size_t)LAST_SYLLABLES * SYLLABLE;
     if (p->count < last || p->written <= p->from) {
         return;
     }
+    for (size_t i = 0; i < LAST_SYLLABLES; i++) {
+        left[i] = level_db(p->heard + p->count - last + i * SYLLABLE, SYLLABLE);
+    }
+    qsort(left, LAST_SYLLABLES, sizeof(left[0]), compare_levels);
     double gain_db = r->level_db - level_db(p->chirp, LOOP_CHIRP_SAMPLES);
     double mean = p->played / (double)(p->written - p->from);
     r->cancelled = true;
-    r->echo_db = gain_db + 10 * log10(mean / (32768.0 * 32768.0) + 1e-12) -
-                 level_db(p->heard + p->count - last, last);
+    r->echo_db =
+        gain_db + 10 * log10(mean / (32768.0 * 32768.0) + 1e-12) - left[LAST_SYLLABLES / 2];
 }
 
 static int one_pass(struct loop_result *r, const char *mic, const char *speaker, bool train)
@@ -251,7 +308,7 @@ static int one_pass(struct loop_result *r, const char *mic, const char *speaker,
     err = err != 0 ? err : audio_input_new(&p.in, &in, r->error);
     err = err != 0 ? err : audio_output_new(&p.out, &out, r->error);
     if (err == 0) {
-        run(&p, QUIET_SAMPLES, train ? TRAIN_SAMPLES : LISTEN_SAMPLES);
+        run(&p, train ? TRAIN_SAMPLES : (size_t)CHIRPS * CHIRP_EVERY);
         (train ? judge_train : judge)(r, &p);
     }
     audio_input_free(p.in);

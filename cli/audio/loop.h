@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tries out loudspeaker and microphone together: plays a probe, listens, and says what came back.
+// Tries out loudspeaker and microphone together: waits until both carry sound, plays chirps, then
+// noise, listens, and says what came back.
 #ifndef SOTTO_AUDIO_LOOP_H
 #define SOTTO_AUDIO_LOOP_H
 
 #include "audio.h"
 
-#define LOOP_SECONDS 9 // about as long as it takes
+#define LOOP_SECONDS 12 // about as long as it takes
 
 struct loop_result {
-    bool mic_works;       // samples came at all
+    bool mic_works;       // a second of samples came, whatever they were
     bool mic_silent;      // every one of them was zero: muted, or another program may not listen
-    bool heard;           // the probe was found in them; the rest means something only then
+    bool heard;           // a chirp was found in them; the rest means something only then
     bool clipped;         // it came at full scale
     double round_trip_ms; // from handing a sound over to getting it back, both devices included
     double level_db;      // of the probe at the microphone, below full scale

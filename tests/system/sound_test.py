@@ -234,7 +234,7 @@ class Sound(Scene):
         ada = self.stranger("ada")
         return ada.sotto("doctor", "--sound", *words, ok=None)[1]
 
-    @unittest.skipIf(SLOW > 1 or os.getloadavg()[0] > 2 * os.cpu_count(), BUSY)
+    @unittest.skipIf(SLOW > 1, BUSY)
     def test_doctor_hears_the_loudspeaker(self):
         self.pulse.speaker("speaker")
         self.pulse.hearing("mic", "speaker")
@@ -243,7 +243,8 @@ class Sound(Scene):
         self.assertFalse(found["sound"]["clipped"])
         self.assertGreater(found["sound"]["level_dbfs"], -35)
         self.assertTrue(5 < found["sound"]["round_trip_ms"] < 600)
-        if SLOW == 1:
+        # What a busy machine tears, a canceller has to learn anew.
+        if os.getloadavg()[0] <= os.cpu_count():
             self.assertGreater(found["sound"]["echo_reduction_db"], 10)
 
     def test_doctor_names_what_is_wrong(self):
