@@ -9,7 +9,10 @@ import { Telephone } from './telephone.mjs';
 
 const LOSS = 0.2;
 const SAMPLE_MS = 10000;
-const CONCEALED_MAX = LOSS / 3; // of all frames; without redundancy it would be LOSS
+const FRAME_MS = 20;
+const CONCEALED_MAX = 1 / 3; // of what is lost; without redundancy it would be all of it
+// A device that cannot keep up asks for fewer, longer cells; then copies find little room beside the frames.
+const CONCEALED_MAX_SLOW = 1.2;
 // Changes what the telephone's module exports, before the worker gets it.
 const changed = (names) => `{
   const instantiate = WebAssembly.instantiate;
@@ -63,8 +66,9 @@ async function over(phone, ms) {
     .map((name) => [name, now[name] - before[name]]));
 }
 
-// From now on each hears what the other says, though cells are lost; tells what was restored.
-async function hear(scene, ...phones) {
+// From now on each hears what the other says, though cells are lost; tells what was restored. `most`: of what
+// is lost, what may be filled in for each.
+async function hear(scene, phones, most = [CONCEALED_MAX, CONCEALED_MAX]) {
   const from = Date.now();
   const found = await Promise.all(phones.map((phone) => over(phone, SAMPLE_MS)));
   const to = Date.now();
@@ -75,7 +79,8 @@ async function hear(scene, ...phones) {
       + `${f.frames_retold} from DRED, ${f.frames_concealed} filled in; hears ${(100 * got.likeness).toFixed(0)} %`);
     assert.ok(f.cells_lost > LOSS / 2 * cells, 'the network loses cells');
     assert.ok(got.same, `${listener.name} hears ${phones[1 - i].name}: ${JSON.stringify(got)}`);
-    assert.ok(f.frames_copied > 0 && f.frames_concealed < CONCEALED_MAX * cells, JSON.stringify(f));
+    const lost = SAMPLE_MS / FRAME_MS * f.cells_lost / cells; // frames: a cell may hold several
+    assert.ok(f.frames_copied > 0 && f.frames_concealed < most[i] * lost, JSON.stringify(f));
   }
   return found;
 }
@@ -86,7 +91,7 @@ export function voiceTests(scene) {
     for (const phone of [ada, bob]) await has(phone, 'on'); // the weights have come in mid-call
     scene.stage.network.drop(LOSS);
     await sleep(3000); // reports choose the redundancy
-    const found = await hear(scene, ada, bob);
+    const found = await hear(scene, [ada, bob]);
     assert.ok(found.every((f) => f.frames_retold > 0), 'DRED too restores');
     for (const phone of [ada, bob]) {
       await phone.path();
@@ -103,7 +108,7 @@ export function voiceTests(scene) {
     await has(ada, 'on');
     scene.stage.network.drop(LOSS);
     await sleep(3000);
-    const found = await hear(scene, ada, bob);
+    const found = await hear(scene, [ada, bob]);
     assert.equal(found[1].frames_retold, 0);
     assert.equal((await bob.stats()).neural, 'absent');
     scene.stage.network.drop(0);
@@ -120,7 +125,7 @@ export function voiceTests(scene) {
     await ada.seesNot('quality.spared');
     scene.stage.network.drop(LOSS);
     await sleep(3000);
-    const found = await hear(scene, ada, bob);
+    const found = await hear(scene, [ada, bob], [CONCEALED_MAX, CONCEALED_MAX_SLOW]);
     assert.equal(found[1].frames_retold, 0, 'nobody sends Bob what he does not understand');
     assert.equal((await ada.stats()).neural, 'on');
     assert.equal((await bob.stats()).neural, 'spared');
