@@ -164,6 +164,17 @@ static void tell_clock(struct desk *d, const struct sotto_event *ev)
                 span, fast ? "ahead of" : "behind");
 }
 
+static void tell_path(struct desk *d, const struct sotto_event *ev)
+{
+    if (ev->flag) {
+        desk_notice(d, MARK_WARN,
+                    "No sign of the other side: reconnecting; the call is kept for another %d s",
+                    (int)((SOTTO_PEER_LOST_NS - SOTTO_PEER_SILENT_NS) / SOTTO_NS_PER_S));
+    } else {
+        desk_notice(d, MARK_GOOD, "Connected again");
+    }
+}
+
 void desk_text_event(struct desk *d, const struct sotto_event *ev)
 {
     switch (ev->type) {
@@ -199,8 +210,7 @@ void desk_text_event(struct desk *d, const struct sotto_event *ev)
                     ev->flag ? "The other side holds the call" : "The other side is back");
         break;
     case SOTTO_EVENT_CALL_PATH:
-        desk_notice(d, ev->flag ? MARK_WARN : MARK_GOOD,
-                    ev->flag ? "No sign of the other side: reconnecting" : "Connected again");
+        tell_path(d, ev);
         break;
     case SOTTO_EVENT_NUMBER_BOUND:
         tell_bound(d, ev);

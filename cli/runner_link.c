@@ -34,6 +34,13 @@ static void on_datagram(struct net_client *c, const uint8_t *data, size_t len, v
     sotto_device_read_datagram(l->runner->device, l->index, data, len, clock_now());
 }
 
+static bool may_move(struct net_client *c, void *user)
+{
+    (void)c;
+    const struct runner_link *l = user;
+    return sotto_device_link_may_move(l->runner->device, l->index);
+}
+
 static void remember(struct runner *r, enum net_reason reason, const char *detail)
 {
     if (detail != NULL && detail[0] != '\0') {
@@ -74,6 +81,7 @@ void runner_link_want(struct runner *r, unsigned link, const struct sotto_relay_
         .on_open = on_open,
         .on_message = on_message,
         .on_datagram = on_datagram,
+        .may_move = may_move,
         .on_down = on_down,
     };
     struct runner_link *l = &r->links[link];

@@ -1,60 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client: looks the relay up, races QUIC and WebSocket to it, keeps whichever it gets, and
-// starts over after a loss.
+// A client: looks the relay up, races for a connection to it, keeps it, and starts over after a
+// loss. What becomes of one link:
+//
+//   WAITING ──► RESOLVING ──► RACING ──► OPEN ──► WAITING ...
+//
+// While OPEN there may be a race beside the connection at hand:
+//
+//   to rescue: the connection is silent (LINK_SILENT_MS), or cannot leave an address that is gone.
+//              QUIC meanwhile tries other local ports by itself. Whichever is heard first goes on:
+//              the old connection, and the race is off; or the winner, and the old one is left.
+//              Again and again until one of them does, or the old one is given up (then RACING).
+//   upwards:   from WebSocket to QUIC, UPGRADE_FIRST_MS after the beginning and then less and less
+//              often.
+//
+// A connection that is left is heard for PARTING_MS more: what is on its way to us is not lost.
 #include "net.h"
 
-#include "link.h"
+#include "carrier.h"
 #include "netwatch.h"
-#include "quic_client.h"
-#include "tls.h"
-#include "ws.h"
+#include "race.h"
 
-#include <assert.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
-#define ADDRESSES_MAX           4 // of a name that has more, the first ones
-#define ATTEMPTS_MAX            (2 * ADDRESSES_MAX)
-#define HOST_MAX_BYTES          253
-#define DEFAULT_HEAD_START_MS   800
-// After a race that WebSocket won because nothing came back over UDP.
-#define BLOCKED_HEAD_START_MS   200
-// Between attempts at one address and the next.
-#define STAGGER_MS              250
-// A WebSocket that is ready waits so long for QUIC, counted from the start, if UDP is not blocked.
-#define PREFER_QUIC_MS          1600
-// The whole race; and once WebSocket has been answered with a refusal.
-#define RACE_MS                 7000
-#define RACE_REFUSED_MS         2500
-#define BACKOFF_MIN_MS          250
-#define BACKOFF_MAX_MS          5000
+#define HOST_MAX_BYTES        253
+#define DEFAULT_HEAD_START_MS 800
+// After a race that WebSocket won because nothing came back over UDP, and beside a connection that
+// has fallen silent.
+#define BLOCKED_HEAD_START_MS 200
+#define BACKOFF_MIN_MS        250
+#define BACKOFF_MAX_MS        5000
 // A link that lasted longer starts the next backoff from its minimum.
-#define LASTED_MS               5000
-#define WS_HANDSHAKE_TIMEOUT_MS 6000
-
-enum attempt_state {
-    ATTEMPT_WAITING,
-    ATTEMPT_TRYING,
-    ATTEMPT_READY,
-    ATTEMPT_FAILED
-};
-
-struct attempt {
-    struct net_client *client;
-    enum net_transport transport;
-    enum attempt_state state;
-    unsigned index; // of the address, within its transport
-    union udp_address remote;
-    struct quic_client *quic; // one of the two, while it lives
-    struct ws_conn *ws;
-};
+#define LASTED_MS             5000
+// A call went over this link so lately: it hurries. Longer than a call survives without it.
+#define HURRY_MS              60000
+#define HURRY_BACKOFF_MAX_MS  500
+// What was sent into a hole is sent again after 1, 3, 7 s only: short races are sooner through.
+#define HURRY_RACE_MS         3000
+#define RESCUE_AGAIN_MS       250
+#define UPGRADE_FIRST_MS      5000
+#define UPGRADE_MAX_MS        60000
+#define UPGRADE_RACE_MS       3000
+#define PARTING_MS            1000
+// A race that is older when the network changes began in the old network.
+#define RACE_STALE_MS         300
 
 enum client_state {
     CLIENT_WAITING,
@@ -64,6 +58,12 @@ enum client_state {
     CLIENT_DEAD
 };
 
+enum purpose {
+    PURPOSE_CONNECT,
+    PURPOSE_RESCUE,
+    PURPOSE_UPGRADE
+};
+
 struct net_client {
     uv_loop_t *loop;
     struct net_client_config cfg;
@@ -71,143 +71,68 @@ struct net_client {
     void *user;
     char *host, *ca_file;
     char authority[HOST_MAX_BYTES + 16];
-    struct tls_client_check check;
-    SSL_CTX *tls[2]; // by net_transport
-    struct datagram_pool pool;
-    uv_timer_t timer;
+    struct carrier_shared shared;
+    uv_timer_t timer;      // by the state; OPEN: the next race beside it
+    uv_timer_t part_timer; // `parting` goes
     uv_prepare_t prepare;
     uv_check_t check_handle;
     uv_getaddrinfo_t resolve;
     struct netwatch *watch;
     enum client_state state;
-    struct attempt attempts[ATTEMPTS_MAX];
-    unsigned attempt_count;
-    struct attempt *winner;
-    uint64_t start_ns, race_end_ns, opened_ns;
-    uint64_t backoff_ms;
-    enum net_reason worst; // of the failed attempts: the one that tells most
-    const char *worst_detail;
-    bool any_failed, udp_blocked;
-    struct net_stats gone_stats; // of links that are gone
-    unsigned pending;            // handles and requests not closed yet
+    struct race_addresses addresses; // as last looked up
+    struct race *race;
+    enum purpose purpose;                     // of the race
+    struct carrier *current;                  // OPEN
+    struct carrier *parting;                  // the one before
+    bool stranded;                            // `current` sits on an address that is gone
+    uint64_t race_ns, opened_ns, datagram_ns; // when it began; was opened; last went out
+    uint64_t backoff_ms, upgrade_ms;
+    bool udp_blocked;
+    unsigned pending; // handles and requests not closed yet
     bool freeing;
 };
 
-// ---- attempts -----------------------------------------------------------------------------
+static void begin(struct net_client *c);
+static void race(struct net_client *c, enum purpose purpose);
+static void arm_open(struct net_client *c);
 
-static const struct link_events attempt_events;
-static void race_step(struct net_client *c);
-static void arm_race(struct net_client *c);
-
-static void add_stats(struct net_client *c, struct attempt *a)
+static uint64_t now_ns(void)
 {
-    struct net_stats s = {0};
-    if (a->quic != NULL) {
-        quic_client_stats(a->quic, &s);
-    } else if (a->ws != NULL) {
-        ws_stats(a->ws, &s);
-    }
-    c->gone_stats.packets_sent += s.packets_sent;
-    c->gone_stats.packets_received += s.packets_received;
-    c->gone_stats.bytes_sent += s.bytes_sent;
-    c->gone_stats.bytes_received += s.bytes_received;
-    c->gone_stats.datagrams_sent += s.datagrams_sent;
-    c->gone_stats.datagrams_received += s.datagrams_received;
-    c->gone_stats.datagrams_dropped += s.datagrams_dropped;
-    c->gone_stats.path_changes += s.path_changes;
+    return uv_hrtime();
 }
 
-static void attempt_drop(struct attempt *a, enum net_reason reason)
+static bool within(uint64_t since_ns, uint64_t ms)
 {
-    add_stats(a->client, a);
-    struct quic_client *quic = a->quic;
-    struct ws_conn *ws = a->ws;
-    a->quic = NULL;
-    a->ws = NULL;
-    if (quic != NULL) {
-        quic_client_free(quic, reason);
-    }
-    if (ws != NULL) {
-        ws_free(ws, reason);
-    }
+    return since_ns != 0 && now_ns() - since_ns < ms * SOTTO_NS_PER_MS;
 }
 
-static void drop_all(struct net_client *c, const struct attempt *but)
+static bool hurries(const struct net_client *c)
 {
-    for (unsigned i = 0; i < c->attempt_count; i++) {
-        if (&c->attempts[i] != but) {
-            attempt_drop(&c->attempts[i], NET_CLOSED);
-        }
-    }
+    return within(c->datagram_ns, HURRY_MS);
 }
 
-// A higher rank says more to the user.
-static int rank(enum net_reason r)
+static void race_stop(struct net_client *c)
 {
-    switch (r) {
-    case NET_PIN:
-        return 8;
-    case NET_CERTIFICATE:
-        return 7;
-    case NET_LIMIT:
-        return 6;
-    case NET_PROTOCOL:
-        return 5;
-    case NET_TIMEOUT:
-        return 4;
-    case NET_UNREACHABLE:
-        return 3;
-    case NET_SYSTEM:
-        return 2;
-    default:
-        return 1;
-    }
+    race_free(c->race);
+    c->race = NULL;
 }
 
-static void note_failure(struct net_client *c, enum net_reason reason, const char *detail)
+static void parting_stop(struct net_client *c)
 {
-    if (!c->any_failed || rank(reason) > rank(c->worst)) {
-        c->worst = reason;
-        c->worst_detail = detail;
-    }
-    c->any_failed = true;
+    uv_timer_stop(&c->part_timer);
+    carrier_free(c->parting);
+    c->parting = NULL;
 }
 
-// Whoever answered is not whom the user wants.
-static bool is_somebody_else(enum net_reason r)
+static void drop_all(struct net_client *c)
 {
-    return r == NET_PIN || r == NET_CERTIFICATE;
-}
-
-static void attempt_start(struct attempt *a)
-{
-    struct net_client *c = a->client;
-    int rv;
-    a->state = ATTEMPT_TRYING;
-    if (a->transport == NET_QUIC) {
-        rv = quic_client_new(&a->quic, c->loop, c->tls[NET_QUIC], &c->check, c->authority,
-                             &a->remote, &c->pool, &attempt_events, a);
-    } else {
-        struct ws_config cfg = {.loop = c->loop,
-                                .tls = c->tls[NET_WEBSOCKET],
-                                .pool = &c->pool,
-                                .events = &attempt_events,
-                                .owner = a,
-                                .handshake_timeout_ms = WS_HANDSHAKE_TIMEOUT_MS,
-                                .idle_timeout_ms = LINK_IDLE_TIMEOUT_MS,
-                                .keep_alive_ms = LINK_KEEP_ALIVE_MS};
-        rv = ws_connect(&a->ws, &cfg, &c->check, c->authority, &a->remote);
-    }
-    if (rv != 0) {
-        a->state = ATTEMPT_FAILED;
-        note_failure(c, rv == SOTTO_EIO ? NET_UNREACHABLE : NET_SYSTEM,
-                     rv == SOTTO_EIO ? "no route to it" : "out of memory");
-    }
+    race_stop(c);
+    parting_stop(c);
+    carrier_free(c->current);
+    c->current = NULL;
 }
 
 // ---- going down and starting over ---------------------------------------------------------
-
-static void begin(struct net_client *c);
 
 static void on_backoff_over(uv_timer_t *timer)
 {
@@ -221,222 +146,282 @@ static uint64_t jitter_ms(uint64_t ms)
     return ms - ms / 5 + ms * 2 / 5 * random / 255;
 }
 
+static void back_off(struct net_client *c)
+{
+    uint64_t max_ms = hurries(c) ? HURRY_BACKOFF_MAX_MS : BACKOFF_MAX_MS;
+    uint64_t ms = c->backoff_ms < max_ms ? c->backoff_ms : max_ms;
+    uv_timer_start(&c->timer, on_backoff_over, jitter_ms(ms), 0);
+    c->backoff_ms = 2 * ms < max_ms ? 2 * ms : max_ms;
+}
+
 static void down(struct net_client *c, enum net_reason reason, const char *detail)
 {
-    drop_all(c, NULL);
-    c->attempt_count = 0;
-    c->winner = NULL;
+    drop_all(c);
     // A relay that never showed the right key will not do so by itself. One that did is behind
     // somebody else now: a captive portal, or an attacker, who must not make a line deaf for good.
-    bool again = c->cfg.reconnect && (!is_somebody_else(reason) || c->opened_ns != 0);
+    bool again = c->cfg.reconnect && (!race_somebody_else(reason) || c->opened_ns != 0);
     c->state = again ? CLIENT_WAITING : CLIENT_DEAD;
     uv_timer_stop(&c->timer);
     if (again) {
-        uv_timer_start(&c->timer, on_backoff_over, jitter_ms(c->backoff_ms), 0);
-        c->backoff_ms = 2 * c->backoff_ms < BACKOFF_MAX_MS ? 2 * c->backoff_ms : BACKOFF_MAX_MS;
+        back_off(c);
     }
     c->ops.on_down(c, reason, detail != NULL ? detail : "", again, c->user);
 }
 
-// ---- the race -----------------------------------------------------------------------------
+// ---- the connection at hand, and the one before ---------------------------------------------
 
-static uint64_t now_ns(void)
+static void on_current_open(struct carrier *carrier, void *user)
 {
-    return uv_hrtime();
+    (void)carrier;
+    (void)user; // it is open already
 }
 
-static uint64_t head_start_ms(const struct net_client *c)
+static void on_current_message(struct carrier *carrier, const uint8_t *msg, size_t len, void *user)
 {
-    if (c->cfg.force_websocket) {
-        return 0;
-    }
-    uint64_t ms =
-        c->cfg.quic_head_start_ms != 0 ? c->cfg.quic_head_start_ms : DEFAULT_HEAD_START_MS;
-    return c->udp_blocked && ms > BLOCKED_HEAD_START_MS ? BLOCKED_HEAD_START_MS : ms;
+    (void)carrier;
+    struct net_client *c = user;
+    c->ops.on_message(c, msg, len, c->user);
 }
 
-// An attempt begins at its time, or at once when all that come before it have failed.
-static uint64_t attempt_due(const struct net_client *c, const struct attempt *a)
+static void on_current_datagram(struct carrier *carrier, const uint8_t *data, size_t len,
+                                void *user)
 {
-    bool before_failed = true;
-    for (const struct attempt *b = c->attempts; b < a; b++) {
-        before_failed = before_failed && b->state == ATTEMPT_FAILED;
-    }
-    if (before_failed) {
-        return c->start_ns;
-    }
-    uint64_t ms = a->index * STAGGER_MS;
-    if (a->transport == NET_WEBSOCKET) {
-        ms += head_start_ms(c);
-    }
-    return c->start_ns + ms * SOTTO_NS_PER_MS;
+    (void)carrier;
+    struct net_client *c = user;
+    c->ops.on_datagram(c, data, len, c->user);
 }
 
-static bool udp_heard(const struct net_client *c)
+static void on_current_path(struct carrier *carrier, void *user)
 {
-    for (unsigned i = 0; i < c->attempt_count; i++) {
-        const struct attempt *a = &c->attempts[i];
-        if (a->quic != NULL && quic_client_heard(a->quic)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void win(struct net_client *c, struct attempt *a)
-{
-    c->udp_blocked = a->transport == NET_WEBSOCKET && !c->cfg.force_websocket && !udp_heard(c);
-    c->winner = a;
-    c->state = CLIENT_OPEN;
-    c->opened_ns = now_ns();
-    uv_timer_stop(&c->timer);
-    drop_all(c, a);
-    c->ops.on_open(c, a->transport, c->user);
-}
-
-static void on_race_timer(uv_timer_t *timer)
-{
-    race_step(timer->data);
-}
-
-// Starts what is due, takes what is ready, gives up when all is lost.
-static void race_step(struct net_client *c)
-{
-    uint64_t now = now_ns();
-    bool all_failed = true;
-    struct attempt *ready = NULL;
-    for (unsigned i = 0; i < c->attempt_count; i++) {
-        struct attempt *a = &c->attempts[i];
-        if (a->state == ATTEMPT_WAITING && attempt_due(c, a) <= now) {
-            attempt_start(a);
-        }
-        if (a->state == ATTEMPT_READY && ready == NULL) {
-            ready = a; // QUIC comes first in the array
-        }
-        all_failed = all_failed && a->state == ATTEMPT_FAILED;
-    }
-    bool may_wait = now < c->start_ns + PREFER_QUIC_MS * SOTTO_NS_PER_MS && udp_heard(c);
-    if (ready != NULL && (ready->transport == NET_QUIC || !may_wait)) {
-        win(c, ready);
-    } else if (all_failed) {
-        down(c, c->worst, c->worst_detail);
-    } else if (now >= c->race_end_ns) {
-        if (!c->any_failed || rank(c->worst) < rank(NET_UNREACHABLE)) {
-            down(c, NET_UNREACHABLE, "no answer in time");
-        } else {
-            down(c, c->worst, c->worst_detail);
-        }
-    } else {
-        arm_race(c);
-    }
-}
-
-static void arm_race(struct net_client *c)
-{
-    uint64_t now = now_ns(), due = c->race_end_ns;
-    for (unsigned i = 0; i < c->attempt_count; i++) {
-        struct attempt *a = &c->attempts[i];
-        uint64_t at = a->state == ATTEMPT_WAITING ? attempt_due(c, a)
-                      : a->state == ATTEMPT_READY ? c->start_ns + PREFER_QUIC_MS * SOTTO_NS_PER_MS
-                                                  : due;
-        due = at < due ? at : due;
-    }
-    uint64_t wait_ms = due > now ? (due - now + SOTTO_NS_PER_MS - 1) / SOTTO_NS_PER_MS : 0;
-    uv_timer_start(&c->timer, on_race_timer, wait_ms, 0);
-}
-
-static void on_link_open(void *owner)
-{
-    struct attempt *a = owner;
-    struct net_client *c = a->client;
-    a->state = ATTEMPT_READY;
-    if (c->state == CLIENT_RACING) {
-        race_step(c);
-    }
-}
-
-static void on_link_message(void *owner, const uint8_t *msg, size_t len)
-{
-    struct attempt *a = owner;
-    struct net_client *c = a->client;
-    if (c->winner == a && !c->freeing) {
-        c->ops.on_message(c, msg, len, c->user);
-    }
-}
-
-static void on_link_datagram(void *owner, const uint8_t *data, size_t len)
-{
-    struct attempt *a = owner;
-    struct net_client *c = a->client;
-    if (c->winner == a && !c->freeing) {
-        c->ops.on_datagram(c, data, len, c->user);
-    }
-}
-
-static void on_link_path(void *owner)
-{
-    struct attempt *a = owner;
-    struct net_client *c = a->client;
-    if (c->winner == a && !c->freeing && c->ops.on_path != NULL) {
+    (void)carrier;
+    struct net_client *c = user;
+    if (c->ops.on_path != NULL) {
         c->ops.on_path(c, c->user);
     }
 }
 
-static void on_link_down(void *owner, enum net_reason reason, const char *detail)
+static void on_current_silent(struct carrier *carrier, bool silent, void *user)
 {
-    struct attempt *a = owner;
-    struct net_client *c = a->client;
-    if (c->state == CLIENT_OPEN) {
-        if (now_ns() - c->opened_ns > LASTED_MS * SOTTO_NS_PER_MS) {
-            c->backoff_ms = BACKOFF_MIN_MS;
+    (void)carrier;
+    struct net_client *c = user;
+    if (!c->cfg.reconnect) {
+        return;
+    }
+    if (silent) {
+        race(c, PURPOSE_RESCUE);
+    } else if (!c->stranded) {
+        if (c->race != NULL && c->purpose == PURPOSE_RESCUE) {
+            race_stop(c);
         }
-        down(c, reason, detail);
-        return;
+        arm_open(c);
     }
-    a->state = ATTEMPT_FAILED;
-    attempt_drop(a, NET_CLOSED);
-    note_failure(c, reason, detail);
-    if (a->transport == NET_QUIC && is_somebody_else(reason)) {
-        // Do not ask the next one on that address.
-        down(c, reason, detail);
-        return;
-    }
-    uint64_t end = c->start_ns + RACE_REFUSED_MS * SOTTO_NS_PER_MS;
-    if (a->transport == NET_WEBSOCKET && end < c->race_end_ns) {
-        c->race_end_ns = end;
-    }
-    race_step(c);
 }
 
-static const struct link_events attempt_events = {
-    .on_open = on_link_open,
-    .on_message = on_link_message,
-    .on_datagram = on_link_datagram,
-    .on_path = on_link_path,
-    .on_down = on_link_down,
-};
+static void on_current_down(struct carrier *carrier, enum net_reason reason, const char *detail,
+                            void *user)
+{
+    struct net_client *c = user;
+    if (!within(c->opened_ns, LASTED_MS)) {
+        c->backoff_ms = BACKOFF_MIN_MS;
+    }
+    if (c->race == NULL || c->purpose != PURPOSE_RESCUE) {
+        down(c, reason, detail);
+        return;
+    }
+    carrier_free(carrier);
+    c->current = NULL;
+    c->purpose = PURPOSE_CONNECT; // the race goes on, in its own right
+    c->state = CLIENT_RACING;
+    c->ops.on_down(c, reason, detail != NULL ? detail : "", true, c->user);
+}
+
+static const struct carrier_ops current_ops = {.on_open = on_current_open,
+                                               .on_message = on_current_message,
+                                               .on_datagram = on_current_datagram,
+                                               .on_path = on_current_path,
+                                               .on_silent = on_current_silent,
+                                               .on_down = on_current_down};
+
+// What the relay says there is for a device that has gone: only cells are taken.
+static void on_parting_message(struct carrier *carrier, const uint8_t *msg, size_t len, void *user)
+{
+    (void)carrier;
+    (void)msg;
+    (void)len;
+    (void)user;
+}
+
+static void on_parting_path(struct carrier *carrier, void *user)
+{
+    (void)carrier;
+    (void)user;
+}
+
+static void on_parting_silent(struct carrier *carrier, bool silent, void *user)
+{
+    (void)carrier;
+    (void)silent;
+    (void)user;
+}
+
+static void on_parting_down(struct carrier *carrier, enum net_reason reason, const char *detail,
+                            void *user)
+{
+    (void)carrier;
+    (void)reason;
+    (void)detail;
+    parting_stop(user);
+}
+
+static const struct carrier_ops parting_ops = {.on_open = on_current_open,
+                                               .on_message = on_parting_message,
+                                               .on_datagram = on_current_datagram,
+                                               .on_path = on_parting_path,
+                                               .on_silent = on_parting_silent,
+                                               .on_down = on_parting_down};
+
+static void on_parted(uv_timer_t *timer)
+{
+    parting_stop(timer->data);
+}
+
+static void part(struct net_client *c)
+{
+    parting_stop(c);
+    c->parting = c->current;
+    c->current = NULL;
+    if (c->parting != NULL) {
+        carrier_give(c->parting, &parting_ops, c);
+        uv_timer_start(&c->part_timer, on_parted, PARTING_MS, 0);
+    }
+}
+
+static void adopt(struct net_client *c, struct carrier *winner, bool udp_heard)
+{
+    enum net_transport transport = carrier_transport(winner);
+    part(c);
+    c->current = winner;
+    carrier_give(winner, &current_ops, c);
+    c->udp_blocked = transport == NET_WEBSOCKET && !c->cfg.force_websocket && !udp_heard;
+    if (transport == NET_QUIC || c->state != CLIENT_OPEN) {
+        c->upgrade_ms = UPGRADE_FIRST_MS;
+    }
+    c->stranded = false;
+    c->state = CLIENT_OPEN;
+    c->opened_ns = now_ns();
+    uv_timer_stop(&c->timer);
+    arm_open(c);
+    c->ops.on_open(c, transport, c->user);
+}
+
+// ---- races ----------------------------------------------------------------------------------
+
+static bool may_move(struct net_client *c)
+{
+    return c->ops.may_move == NULL || c->ops.may_move(c, c->user);
+}
+
+static void on_won(struct carrier *winner, bool udp_heard, void *user)
+{
+    struct net_client *c = user;
+    c->race = NULL;
+    if (c->purpose == PURPOSE_UPGRADE && !may_move(c)) {
+        carrier_free(winner);
+        arm_open(c); // at another time
+        return;
+    }
+    adopt(c, winner, udp_heard);
+}
+
+static void on_lost(enum net_reason reason, const char *detail, void *user)
+{
+    struct net_client *c = user;
+    c->race = NULL;
+    if (c->purpose == PURPOSE_CONNECT) {
+        down(c, reason, detail);
+        return;
+    }
+    if (c->purpose == PURPOSE_UPGRADE) {
+        c->upgrade_ms = 2 * c->upgrade_ms < UPGRADE_MAX_MS ? 2 * c->upgrade_ms : UPGRADE_MAX_MS;
+    }
+    arm_open(c);
+}
+
+static uint64_t head_start_ms(const struct net_client *c, enum purpose purpose)
+{
+    uint64_t ms =
+        c->cfg.quic_head_start_ms != 0 ? c->cfg.quic_head_start_ms : DEFAULT_HEAD_START_MS;
+    bool doubtful = c->udp_blocked || purpose == PURPOSE_RESCUE;
+    return doubtful && ms > BLOCKED_HEAD_START_MS ? BLOCKED_HEAD_START_MS : ms;
+}
+
+// Begins a race, in place of the one that there may be.
+static void race(struct net_client *c, enum purpose purpose)
+{
+    static const struct race_ops ops = {.on_won = on_won, .on_lost = on_lost};
+    struct race_config cfg = {
+        .quic = !c->cfg.force_websocket,
+        .websocket = purpose != PURPOSE_UPGRADE,
+        .head_start_ms = head_start_ms(c, purpose),
+        .length_ms = purpose == PURPOSE_UPGRADE ? UPGRADE_RACE_MS
+                     : hurries(c)               ? HURRY_RACE_MS
+                                                : RACE_MS,
+    };
+    race_stop(c);
+    c->purpose = purpose;
+    c->race_ns = now_ns();
+    uv_timer_stop(&c->timer);
+    if (race_new(&c->race, &c->shared, &c->addresses, &cfg, &ops, c) != 0) {
+        c->race = NULL;
+        on_lost(NET_SYSTEM, "out of memory", c);
+        return;
+    }
+    race_begin(c->race);
+}
+
+static bool in_trouble(const struct net_client *c)
+{
+    return c->cfg.reconnect && (c->stranded || carrier_silent(c->current));
+}
+
+static void on_open_timer(uv_timer_t *timer)
+{
+    struct net_client *c = timer->data;
+    if (in_trouble(c)) {
+        race(c, PURPOSE_RESCUE);
+    } else if (may_move(c)) {
+        race(c, PURPOSE_UPGRADE);
+    } else {
+        arm_open(c);
+    }
+}
+
+// When the next race beside the connection at hand begins, if there is to be one.
+static void arm_open(struct net_client *c)
+{
+    bool upgrade = c->cfg.reconnect && !c->cfg.force_websocket && c->current != NULL &&
+                   carrier_transport(c->current) == NET_WEBSOCKET;
+    if (c->state != CLIENT_OPEN || c->race != NULL) {
+        return;
+    }
+    if (in_trouble(c)) {
+        uv_timer_start(&c->timer, on_open_timer, RESCUE_AGAIN_MS, 0);
+    } else if (upgrade) {
+        uv_timer_start(&c->timer, on_open_timer, c->upgrade_ms, 0);
+    } else {
+        uv_timer_stop(&c->timer);
+    }
+}
 
 // ---- names --------------------------------------------------------------------------------
 
-static void add_attempts(struct net_client *c, enum net_transport transport,
-                         const struct addrinfo *list)
-{
-    unsigned index = 0;
-    for (const struct addrinfo *i = list; i != NULL && index < ADDRESSES_MAX; i = i->ai_next) {
-        struct attempt *a = &c->attempts[c->attempt_count];
-        if (i->ai_addrlen > sizeof a->remote) {
-            continue;
-        }
-        *a = (struct attempt){.client = c, .transport = transport, .index = index};
-        index++;
-        memcpy(&a->remote, i->ai_addr, i->ai_addrlen);
-        // The port is at the same place in both families.
-        a->remote.v4.sin_port = htons(c->cfg.port);
-        c->attempt_count++;
-    }
-}
-
 static void handle_gone(struct net_client *c);
+
+static void connect_now(struct net_client *c)
+{
+    c->state = CLIENT_RACING;
+    race(c, PURPOSE_CONNECT);
+}
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
@@ -447,28 +432,23 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
         return;
     }
     c->pending--;
-    if (status != 0) {
+    if (status == 0) {
+        race_addresses_set(&c->addresses, list, c->cfg.port);
+        uv_freeaddrinfo(list);
+    } else if (c->addresses.count == 0) {
         down(c, NET_NAME, uv_strerror(status));
         return;
     }
-    c->state = CLIENT_RACING;
-    c->start_ns = now_ns();
-    c->race_end_ns = c->start_ns + RACE_MS * SOTTO_NS_PER_MS;
-    c->attempt_count = 0;
-    c->any_failed = false;
-    c->worst = NET_UNREACHABLE;
-    c->worst_detail = NULL;
-    if (!c->cfg.force_websocket) {
-        add_attempts(c, NET_QUIC, list);
-    }
-    add_attempts(c, NET_WEBSOCKET, list);
-    uv_freeaddrinfo(list);
-    race_step(c);
+    connect_now(c);
 }
 
 static void begin(struct net_client *c)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+    if (c->addresses.count > 0 && hurries(c)) {
+        connect_now(c); // whoever answers for names may be as dead as the path
+        return;
+    }
     c->state = CLIENT_RESOLVING;
     int rv = uv_getaddrinfo(c->loop, &c->resolve, on_resolved, c->host, NULL, &hints);
     if (rv != 0) {
@@ -480,17 +460,20 @@ static void begin(struct net_client *c)
 
 // ---- changes of this machine's addresses --------------------------------------------------
 
-// A TCP connection cannot move: see whether packets would now leave from another address.
-static bool ws_is_stranded(struct attempt *a)
+static void open_network_changed(struct net_client *c)
 {
-    union udp_address now, local;
-    ws_local(a->ws, &local);
-    int fd = udp_socket_connected(&a->remote, &now);
-    if (fd < 0) {
-        return false; // the network is away for a moment, perhaps
+    c->upgrade_ms = UPGRADE_FIRST_MS;
+    if (!carrier_network_changed(c->current)) {
+        c->stranded = true;
     }
-    close(fd);
-    return local.any.sa_family != AF_UNSPEC && !udp_host_equal(&local, &now);
+    if (c->freeing || c->state != CLIENT_OPEN) {
+        return; // it went down over it
+    }
+    bool stale =
+        c->race == NULL || c->purpose != PURPOSE_RESCUE || !within(c->race_ns, RACE_STALE_MS);
+    if (in_trouble(c) && stale) {
+        race(c, PURPOSE_RESCUE);
+    }
 }
 
 static void on_network_changed(void *user)
@@ -502,11 +485,10 @@ static void on_network_changed(void *user)
     if (c->state == CLIENT_WAITING) {
         c->backoff_ms = BACKOFF_MIN_MS;
         uv_timer_start(&c->timer, on_backoff_over, 0, 0);
-    } else if (c->state == CLIENT_OPEN && c->winner->quic != NULL) {
-        quic_client_network_changed(c->winner->quic);
-    } else if (c->state == CLIENT_OPEN && ws_is_stranded(c->winner)) {
-        c->backoff_ms = BACKOFF_MIN_MS;
-        down(c, NET_TIMEOUT, "this device's address has changed");
+    } else if (c->state == CLIENT_RACING && !within(c->race_ns, RACE_STALE_MS)) {
+        race(c, PURPOSE_CONNECT);
+    } else if (c->state == CLIENT_OPEN) {
+        open_network_changed(c);
     }
 }
 
@@ -519,7 +501,7 @@ static void on_begin(uv_timer_t *timer)
 
 static void flush_if_open(struct net_client *c)
 {
-    if (c->state == CLIENT_OPEN && c->winner != NULL && !c->freeing) {
+    if (c->state == CLIENT_OPEN && !c->freeing) {
         net_client_flush(c);
     }
 }
@@ -545,17 +527,19 @@ static bool make_strings(struct net_client *c, const struct net_client_config *c
     c->cfg.ca_file = c->ca_file;
     bool v6 = strchr(cfg->host, ':') != NULL;
     snprintf(c->authority, sizeof c->authority, v6 ? "[%s]:%u" : "%s:%u", cfg->host, cfg->port);
-    c->check =
+    c->shared.loop = c->loop;
+    c->shared.authority = c->authority;
+    c->shared.check =
         (struct tls_client_check){.pinned = cfg->pinned, .host = c->host, .ca_file = c->ca_file};
-    memcpy(c->check.pin, cfg->pin, sizeof c->check.pin);
+    memcpy(c->shared.check.pin, cfg->pin, sizeof c->shared.check.pin);
     return true;
 }
 
 static void client_destroy(struct net_client *c)
 {
-    SSL_CTX_free(c->tls[NET_QUIC]);
-    SSL_CTX_free(c->tls[NET_WEBSOCKET]);
-    datagram_pool_deinit(&c->pool);
+    SSL_CTX_free(c->shared.tls[NET_QUIC]);
+    SSL_CTX_free(c->shared.tls[NET_WEBSOCKET]);
+    datagram_pool_deinit(&c->shared.pool);
     free(c->host);
     free(c->ca_file);
     free(c);
@@ -579,17 +563,19 @@ int net_client_new(struct net_client **out, uv_loop_t *loop, const struct net_cl
     c->backoff_ms = BACKOFF_MIN_MS;
     c->resolve.data = c;
     if (!make_strings(c, cfg) || link_global_init() != 0 ||
-        (c->tls[NET_QUIC] = tls_client_context(&c->check, TLS_ALPN_H3)) == NULL ||
-        (c->tls[NET_WEBSOCKET] = tls_client_context(&c->check, TLS_ALPN_HTTP1)) == NULL ||
+        (c->shared.tls[NET_QUIC] = tls_client_context(&c->shared.check, TLS_ALPN_H3)) == NULL ||
+        (c->shared.tls[NET_WEBSOCKET] = tls_client_context(&c->shared.check, TLS_ALPN_HTTP1)) ==
+            NULL ||
         netwatch_new(&c->watch, loop, on_network_changed, c) != 0) {
         client_destroy(c);
         return SOTTO_ENOMEM;
     }
     uv_timer_init(loop, &c->timer);
+    uv_timer_init(loop, &c->part_timer);
     uv_prepare_init(loop, &c->prepare);
     uv_check_init(loop, &c->check_handle);
-    c->timer.data = c->prepare.data = c->check_handle.data = c;
-    c->pending = 3;
+    c->timer.data = c->part_timer.data = c->prepare.data = c->check_handle.data = c;
+    c->pending = 4;
     uv_prepare_start(&c->prepare, on_prepare);
     uv_check_start(&c->check_handle, on_check);
     uv_unref((uv_handle_t *)&c->prepare);
@@ -617,12 +603,13 @@ void net_client_free(struct net_client *c)
         return;
     }
     c->freeing = true;
-    drop_all(c, NULL);
+    drop_all(c);
     if (c->state == CLIENT_RESOLVING) {
         (void)uv_cancel((uv_req_t *)&c->resolve); // its callback comes in any case
     }
     netwatch_free(c->watch);
     uv_close((uv_handle_t *)&c->timer, on_handle_gone);
+    uv_close((uv_handle_t *)&c->part_timer, on_handle_gone);
     uv_close((uv_handle_t *)&c->prepare, on_handle_gone);
     uv_close((uv_handle_t *)&c->check_handle, on_handle_gone);
 }
@@ -634,8 +621,7 @@ int net_client_send_message(struct net_client *c, const uint8_t *msg, size_t len
     if (c->state != CLIENT_OPEN || c->freeing) {
         return SOTTO_ESTATE;
     }
-    return c->winner->quic != NULL ? quic_client_send_message(c->winner->quic, msg, len)
-                                   : ws_send_message(c->winner->ws, msg, len);
+    return carrier_send_message(c->current, msg, len);
 }
 
 int net_client_send_datagram(struct net_client *c, const uint8_t *data, size_t len)
@@ -643,36 +629,27 @@ int net_client_send_datagram(struct net_client *c, const uint8_t *data, size_t l
     if (c->state != CLIENT_OPEN || c->freeing) {
         return SOTTO_ESTATE;
     }
-    return c->winner->quic != NULL ? quic_client_send_datagram(c->winner->quic, data, len)
-                                   : ws_send_datagram(c->winner->ws, data, len);
+    c->datagram_ns = now_ns();
+    return carrier_send_datagram(c->current, data, len);
 }
 
 void net_client_flush(struct net_client *c)
 {
-    if (c->state != CLIENT_OPEN || c->freeing) {
-        return;
-    }
-    if (c->winner->quic != NULL) {
-        quic_client_flush_queued(c->winner->quic);
-    } else {
-        ws_flush(c->winner->ws);
+    if (c->state == CLIENT_OPEN && !c->freeing) {
+        carrier_flush(c->current);
     }
 }
 
 void net_client_stats(const struct net_client *c, struct net_stats *out)
 {
     *out = (struct net_stats){0};
-    if (c->winner != NULL && c->winner->quic != NULL) {
-        quic_client_stats(c->winner->quic, out);
-    } else if (c->winner != NULL && c->winner->ws != NULL) {
-        ws_stats(c->winner->ws, out);
+    if (c->current != NULL) {
+        carrier_stats(c->current, out);
     }
-    out->packets_sent += c->gone_stats.packets_sent;
-    out->packets_received += c->gone_stats.packets_received;
-    out->bytes_sent += c->gone_stats.bytes_sent;
-    out->bytes_received += c->gone_stats.bytes_received;
-    out->datagrams_sent += c->gone_stats.datagrams_sent;
-    out->datagrams_received += c->gone_stats.datagrams_received;
-    out->datagrams_dropped += c->gone_stats.datagrams_dropped;
-    out->path_changes += c->gone_stats.path_changes;
+    if (c->parting != NULL) {
+        struct net_stats s = {0};
+        carrier_stats(c->parting, &s);
+        carrier_add_stats(out, &s);
+    }
+    carrier_add_stats(out, &c->shared.gone);
 }

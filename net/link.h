@@ -5,6 +5,7 @@
 #ifndef NET_LINK_H
 #define NET_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,9 @@ struct link_events {
     void (*on_message)(void *owner, const uint8_t *msg, size_t len);
     void (*on_datagram)(void *owner, const uint8_t *data, size_t len);
     void (*on_path)(void *owner); // NULL: does not want to know
+    // What was sent is unanswered for LINK_SILENT_MS, or there is no route to the relay: something
+    // else should be tried. false: it is heard again. A client's only; NULL: does not want to know.
+    void (*on_silent)(void *owner, bool silent);
     void (*on_down)(void *owner, enum net_reason reason, const char *detail);
 };
 
@@ -29,6 +33,9 @@ struct link_events {
 // The reason as it travels: the code of the close capsule and of the WebSocket's close.
 uint32_t link_reason_code(enum net_reason reason);
 enum net_reason link_reason_from_code(uint32_t code);
+
+// What was sent is unanswered for so long: the path is in doubt. Three round trips if that is more.
+#define LINK_SILENT_MS 800
 
 // What OpenSSL, ngtcp2 and libuv need once in a process; more often does no harm.
 // Errors: SOTTO_ECRYPTO.

@@ -60,12 +60,17 @@ struct net_client_config {
 // reconnecting by itself and calls on_open once more when it succeeds (a new connection as far
 // as the relay is concerned); without `again` it is dead and wants net_client_free.
 // A change of the local address (another interface, NAT rebinding) is handled inside by QUIC
-// migration: on_path tells, the connection stays.
+// migration: on_path tells, the connection stays. With `reconnect`, a connection that falls silent
+// is raced by a new one, and a WebSocket is exchanged for QUIC when UDP gets through again: then
+// on_open comes once more without on_down, and means a new connection all the same. Datagrams of
+// the old one may come for a second more.
 struct net_client_ops {
     void (*on_open)(struct net_client *c, enum net_transport transport, void *user);
     void (*on_message)(struct net_client *c, const uint8_t *msg, size_t len, void *user);
     void (*on_datagram)(struct net_client *c, const uint8_t *data, size_t len, void *user);
     void (*on_path)(struct net_client *c, void *user); // may be NULL
+    // Whether a connection that works may be exchanged for a better one now; NULL: always.
+    bool (*may_move)(struct net_client *c, void *user);
     void (*on_down)(struct net_client *c, enum net_reason reason, const char *detail, bool again,
                     void *user);
 };

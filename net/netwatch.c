@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netwatch.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,15 +13,27 @@
 struct netwatch {
     uv_poll_t poll;
     uv_timer_t settle;
-    int fd; // -1: there is no rtnetlink
+    int fd;    // -1: there is no rtnetlink
+    bool more; // something has changed since it was told last
     unsigned handles_open;
     void (*changed)(void *user);
     void *user;
 };
 
+static void tell(struct netwatch *w);
+
 static void on_settled(uv_timer_t *settle)
 {
     struct netwatch *w = settle->data;
+    if (w->more) {
+        tell(w);
+    }
+}
+
+static void tell(struct netwatch *w)
+{
+    w->more = false;
+    uv_timer_start(&w->settle, on_settled, NETWATCH_SETTLE_MS, 0);
     w->changed(w->user);
 }
 
@@ -37,8 +50,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             break;
         }
     }
+    w->more = true;
     if (!uv_is_active((uv_handle_t *)&w->settle)) {
-        uv_timer_start(&w->settle, on_settled, NETWATCH_SETTLE_MS, 0);
+        tell(w);
     }
 }
 

@@ -5,8 +5,9 @@
 
 #include <uv.h>
 
-// A change comes as a burst of messages: the callback is made once, this long after the first.
-#define NETWATCH_SETTLE_MS 30
+// A change comes as a burst of messages, and any of them may be the one that matters: the callback
+// is made at the first, and then at most once in so long while more come.
+#define NETWATCH_SETTLE_MS 8
 // Messages read at a time.
 #define NETWATCH_READS_MAX 32
 

@@ -497,8 +497,9 @@ static bool write_burst(struct quic_conn *c, struct udp_out *out, uint64_t now_n
     if (packets > 0) {
         c->ack_hold_ns = 0;
     }
-    // Pacing costs a timer for each packet; only bursts need it.
-    if (packets > 2) {
+    // Pacing costs a timer for each packet, and holds back the cells behind what it paces; the
+    // four or five packets that validate a path, right when a call moves, among others.
+    if (packets > QUIC_UNPACED_PACKETS) {
         ngtcp2_conn_update_pkt_tx_time(c->conn, now_ns);
     }
     if (packets == QUIC_WRITE_BURST) {

@@ -45,6 +45,8 @@
 // Between the end of the session, with its reason, and that of the connection: a browser that gets
 // the one close after the other forgets the first, even when it has answered that already.
 #define QUIC_LINGER_MS                150
+// Bursts up to this are not spread in time (RFC 9002 §7.7: up to the initial window).
+#define QUIC_UNPACED_PACKETS          10
 // Packets written for one connection before others get their turn.
 #define QUIC_WRITE_BURST              32
 

@@ -27,6 +27,7 @@ struct quic_client {
     uv_loop_t *loop;
     uv_timer_t timer;
     struct client_socket *socket;
+    struct client_socket *old; // the one before: what was on its way there still arrives
     struct quic_conn quic;
     struct quic_shared shared;
     const struct tls_client_check *check;
@@ -38,6 +39,7 @@ struct quic_client {
     uint64_t now_ns;
     uint64_t waiting_ns;  // since when something sent is unanswered; 0: nothing is
     uint64_t moved_ns;    // the last attempt at another path
+    uint64_t left_ns;     // when `old` was left
     uint64_t no_route_ns; // since when there is no route; 0: there is one
     uint64_t refused_ns;  // since when nobody listens there
     uint64_t keys_ns;     // when the keys were made
@@ -45,6 +47,8 @@ struct quic_client {
     uint32_t moves;
     bool moving;       // to a path on which nothing has been received yet
     bool path_changed; // and now something has: the owner is to be told
+    bool silent;       // nothing is heard, or there is no route
+    bool silent_told;  // the owner knows so
     bool inside, freeing, finished;
 };
 
@@ -94,7 +98,9 @@ static int socket_use(struct quic_client *c, int fd, const union udp_address *lo
     s->client = c;
     s->poll.data = s;
     uv_poll_start(&s->poll, UV_READABLE, on_readable);
-    socket_abandon(c->socket);
+    socket_abandon(c->old);
+    c->old = c->socket;
+    c->left_ns = c->now_ns;
     c->socket = s;
     c->local = *local;
     udp_out_set_fd(c->out, fd);
@@ -185,15 +191,24 @@ static void socket_error(struct quic_client *c, int error)
 
 // ---- watching over the path ---------------------------------------------------------------
 
+static void leave_old_socket(struct quic_client *c)
+{
+    if (c->old != NULL && past(c->left_ns, c->now_ns, QUIC_OLD_SOCKET_MS)) {
+        socket_abandon(c->old);
+        c->old = NULL;
+    }
+}
+
 // Looks whether the path is dead; returns when to look again.
 static uint64_t supervise(struct quic_client *c)
 {
+    leave_old_socket(c);
     if (!c->quic.handshake_done || c->quic.down) {
         return SOTTO_NEVER;
     }
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(c->quic.conn, &info);
-    if (info.bytes_in_flight == 0 && c->no_route_ns == 0 && c->refused_ns == 0) {
+    if (info.bytes_in_flight == 0 && c->no_route_ns == 0 && c->refused_ns == 0 && !c->silent) {
         c->waiting_ns = 0;
         return SOTTO_NEVER;
     }
@@ -201,15 +216,16 @@ static uint64_t supervise(struct quic_client *c)
         c->waiting_ns = c->now_ns;
     }
     uint64_t silent_ms = 3 * info.smoothed_rtt / SOTTO_NS_PER_MS;
-    silent_ms = silent_ms > QUIC_PATH_SILENT_MS ? silent_ms : QUIC_PATH_SILENT_MS;
+    silent_ms = silent_ms > LINK_SILENT_MS ? silent_ms : LINK_SILENT_MS;
+    bool silent = past(c->waiting_ns, c->now_ns, silent_ms);
+    c->silent = c->silent || silent || c->no_route_ns != 0;
     if (past(c->no_route_ns, c->now_ns, QUIC_NO_ROUTE_MS)) {
         quic_conn_fail(&c->quic, NET_UNREACHABLE, "no route to it any more");
     } else if (c->no_route_ns != 0) {
         move(c, false); // as often as this looks: a network that comes back is used at once
     } else if (past(c->waiting_ns, c->now_ns, QUIC_DEAD_MS + silent_ms)) {
         quic_conn_fail(&c->quic, NET_TIMEOUT, "no answer any more");
-    } else if (past(c->waiting_ns, c->now_ns, silent_ms) &&
-               (c->moved_ns == 0 || past(c->moved_ns, c->now_ns, QUIC_PATH_RETRY_MS))) {
+    } else if (silent && (c->moved_ns == 0 || past(c->moved_ns, c->now_ns, QUIC_PATH_RETRY_MS))) {
         move(c, false);
     }
     return c->now_ns + QUIC_SUPERVISE_MS * SOTTO_NS_PER_MS;
@@ -255,6 +271,8 @@ static void finish(struct quic_client *c)
     if (c->socket != NULL) {
         uv_poll_stop(&c->socket->poll);
     }
+    socket_abandon(c->old);
+    c->old = NULL;
     if (!c->quic.handshake_done && c->quic.ssl != NULL && !c->quic.told &&
         c->quic.down_reason == NET_PROTOCOL) {
         const char *detail = NULL;
@@ -271,7 +289,8 @@ static void arm(struct quic_client *c, bool more)
 {
     uint64_t look = supervise(c);
     uint64_t due = quic_conn_deadline(&c->quic);
-    bool now = more || c->quic.down || c->quic.pump || c->path_changed;
+    bool now = more || c->quic.down || c->quic.pump || c->path_changed ||
+               (c->silent != c->silent_told && c->events->on_silent != NULL);
     due = now ? c->now_ns : due < look ? due : look;
     if (due >= c->armed_ns) {
         return; // it fires before that, and then looks again
@@ -313,6 +332,10 @@ static void flush(struct quic_client *c)
         c->path_changed = false;
         c->events->on_path(c->owner);
     }
+    if (c->silent != c->silent_told && !c->quic.down && c->events->on_silent != NULL) {
+        c->silent_told = c->silent;
+        c->events->on_silent(c->owner, c->silent);
+    }
     if (c->quic.down) {
         // Down since the writing: the last words, then.
         (void)quic_conn_write(&c->quic, c->out, c->now_ns);
@@ -329,12 +352,25 @@ static void flush(struct quic_client *c)
 
 // ---- reading ------------------------------------------------------------------------------
 
-static void receive(struct quic_client *c)
+// The relay is heard over the path in use.
+static void heard(struct quic_client *c)
+{
+    c->waiting_ns = c->no_route_ns = c->refused_ns = c->moved_ns = 0;
+    c->silent = false;
+    if (c->moving) {
+        c->moving = false;
+        c->path_changed = true;
+    }
+}
+
+// What arrives on the old socket is read as if it had come over the path in use: a connection of
+// a client has but one.
+static void receive(struct quic_client *c, struct client_socket *s)
 {
     ngtcp2_path path = path_of(c);
     int n;
     do {
-        n = udp_in_recv(c->in, c->socket->fd);
+        n = udp_in_recv(c->in, s->fd);
         for (int i = 0; i < n; i++) {
             struct udp_packet packet;
             udp_in_packet(c->in, i, &packet);
@@ -342,15 +378,11 @@ static void receive(struct quic_client *c)
                 quic_conn_read(&c->quic, &path, packet.data, packet.len, c->now_ns);
             }
         }
-        if (n > 0) {
-            c->waiting_ns = c->no_route_ns = c->refused_ns = c->moved_ns = 0;
-            if (c->moving) {
-                c->moving = false;
-                c->path_changed = true;
-            }
+        if (n > 0 && s == c->socket) {
+            heard(c);
         }
     } while (n == IN_BATCH);
-    if (n < 0 && errno != EAGAIN) {
+    if (n < 0 && errno != EAGAIN && s == c->socket) {
         socket_error(c, errno);
     }
 }
@@ -366,7 +398,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
     wake(c);
     c->inside = true;
-    receive(c);
+    receive(c, s);
     c->inside = false;
     if (c->freeing) {
         release(c);
@@ -466,8 +498,9 @@ static void release(struct quic_client *c)
     (void)quic_conn_write(&c->quic, c->out, c->now_ns);
     udp_out_flush(c->out);
     quic_conn_deinit(&c->quic);
+    socket_abandon(c->old);
     socket_abandon(c->socket);
-    c->socket = NULL;
+    c->socket = c->old = NULL;
     uv_close((uv_handle_t *)&c->timer, timer_gone);
 }
 

@@ -16,8 +16,6 @@
 #include "tls.h"
 #include "udp.h"
 
-// What was sent is unanswered for so long: the path is dead. Three round trips if that is more.
-#define QUIC_PATH_SILENT_MS  1000
 // Between two attempts at another path.
 #define QUIC_PATH_RETRY_MS   1000
 // After so long without an answer, although there is a route, the connection is given up;
@@ -29,7 +27,9 @@
 // The link's keys are renewed this often; QUIC itself only asks for it after 2^23 packets.
 #define QUIC_KEY_LIFETIME_MS (60u * 60u * 1000u)
 // How often a path with unanswered packets is looked at.
-#define QUIC_SUPERVISE_MS    200
+#define QUIC_SUPERVISE_MS    100
+// What still arrives on the socket that was left is taken for so long.
+#define QUIC_OLD_SOCKET_MS   1000
 
 struct quic_client;
 

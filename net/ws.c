@@ -147,6 +147,12 @@ void ws_free(struct ws_conn *c, enum net_reason reason)
 // At the end of each callback from the loop.
 static void settle(struct ws_conn *c)
 {
+    if (c->silent != c->silent_told && !c->down && !c->freeing) {
+        c->silent_told = c->silent;
+        c->inside = true;
+        c->cfg.events->on_silent(c->cfg.owner, c->silent);
+        c->inside = false;
+    }
     if (c->down && !c->told) {
         c->told = true;
         c->inside = true;
@@ -579,6 +585,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         on_read_error(c, n);
     } else {
         c->last_received_ms = uv_now(c->cfg.loop);
+        c->silent = false;
         c->stats.bytes_received += (uint64_t)n;
         if (BIO_write(c->in, buf->base, (int)n) != (int)n) {
             ws_go_down(c, NET_SYSTEM, "out of memory");
@@ -592,15 +599,42 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     settle(c);
 }
 
-static void on_open_timer(struct ws_conn *c)
+static void ping(struct ws_conn *c)
 {
-    uint64_t silent_ms = uv_now(c->cfg.loop) - c->last_received_ms;
+    struct wslay_event_msg m = {.opcode = WSLAY_PING};
+    (void)wslay_event_queue_msg(c->ws, &m);
+    flush(c);
+}
+
+// While cells go out, or a ping is unanswered, the link is looked after more closely.
+static void watch(struct ws_conn *c, uint64_t now)
+{
+    bool talks = c->sent_datagram_ms != 0 && now - c->sent_datagram_ms < LINK_SILENT_MS;
+    if (c->asked_ms != 0 && c->last_received_ms >= c->asked_ms) {
+        c->asked_ms = 0;
+    }
+    if (c->asked_ms == 0 && talks && now - c->last_received_ms >= LINK_SILENT_MS / 2) {
+        c->asked_ms = now;
+        ping(c);
+    }
+    c->silent = c->asked_ms != 0 && now - c->asked_ms >= LINK_SILENT_MS / 2;
+    uint64_t next_ms = talks || c->asked_ms != 0 ? WS_WATCH_MS : c->cfg.keep_alive_ms / 2;
+    uv_timer_start(&c->timer, on_timer, next_ms, 0);
+}
+
+static void on_open_timer(struct ws_conn *c, uint64_t now)
+{
+    uint64_t silent_ms = now - c->last_received_ms;
     if (silent_ms >= c->cfg.idle_timeout_ms) {
         ws_go_down(c, NET_TIMEOUT, "nothing was heard for too long");
-    } else if (silent_ms >= c->cfg.keep_alive_ms) {
-        struct wslay_event_msg ping = {.opcode = WSLAY_PING};
-        (void)wslay_event_queue_msg(c->ws, &ping);
-        flush(c);
+        return;
+    }
+    if (silent_ms >= c->cfg.keep_alive_ms && now - c->pinged_ms >= c->cfg.keep_alive_ms / 2) {
+        c->pinged_ms = now;
+        ping(c);
+    }
+    if (!c->down && c->cfg.events->on_silent != NULL) {
+        watch(c, now);
     }
 }
 
@@ -618,7 +652,7 @@ static void on_timer(uv_timer_t *timer)
     c->inside = true;
     uint64_t now = uv_now(c->cfg.loop);
     if (!c->down && c->state == WS_OPEN) {
-        on_open_timer(c);
+        on_open_timer(c, now);
     } else if (!c->down && now >= c->deadline_ms) {
         ws_go_down(c, c->stats.bytes_received > 0 ? NET_TIMEOUT : NET_UNREACHABLE,
                    "no answer in time");
@@ -796,6 +830,14 @@ int ws_send_datagram(struct ws_conn *c, const uint8_t *data, size_t len)
     }
     if (len > NET_DATAGRAM_MAX_BYTES) {
         return SOTTO_EINVAL;
+    }
+    if (c->cfg.events->on_silent != NULL) {
+        uint64_t now = uv_now(c->cfg.loop);
+        bool began = now - c->sent_datagram_ms >= LINK_SILENT_MS;
+        c->sent_datagram_ms = now;
+        if (began) {
+            uv_timer_start(&c->timer, on_timer, WS_WATCH_MS, 0);
+        }
     }
     return datagram_queue_push(&c->datagrams, c->cfg.pool, data, len, uv_hrtime());
 }

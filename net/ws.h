@@ -28,6 +28,8 @@
 #define WS_CLOSE_MS            1000
 // A client gives up, and connects anew, if the kernel gets nothing acknowledged for so long.
 #define WS_TCP_USER_TIMEOUT_MS 6000
+// How often a client's WebSocket that cells go out on is looked after.
+#define WS_WATCH_MS            100
 // A close frame's status is this plus the reason (RFC 6455 §7.4.2: private use).
 #define WS_STATUS_BASE         4000
 

@@ -52,7 +52,9 @@ struct ws_conn {
     size_t out_pending; // with the kernel or on the way to it
     enum ws_state state;
     unsigned handles_open, close_extensions;
-    uint64_t last_received_ms, deadline_ms;
+    uint64_t last_received_ms, deadline_ms, pinged_ms;
+    uint64_t sent_datagram_ms, asked_ms; // client: the last one; since when a ping is unanswered
+    bool silent, silent_told;            // client: it is, for too long
     enum net_reason reason;
     const char *detail;
     bool server, refused, answered;

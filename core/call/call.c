@@ -12,6 +12,17 @@ struct call *call_find(struct sotto_device *d, uint32_t id)
     return NULL;
 }
 
+struct call *call_by_former_circuit(struct sotto_device *d, unsigned port, uint32_t circuit)
+{
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) {
+        struct call *c = &d->calls[i];
+        if (c->used && c->circuit.open && c->circuit.port == port && c->circuit.resumed &&
+            c->circuit.former_id == circuit)
+            return c;
+    }
+    return NULL;
+}
+
 struct call *call_by_circuit(struct sotto_device *d, unsigned port, uint32_t circuit)
 {
     for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) {
@@ -327,11 +338,11 @@ static void resume(struct sotto_device *d, struct call *c)
         call_end(d, c, SOTTO_END_DROPPED, false, 0);
         return;
     }
-    c->circuit.id = d->ports[c->circuit.port].next_circuit;
-    d->ports[c->circuit.port].next_circuit += 2;
     struct request *r = request_add(d, REQUEST_RESUME, c->circuit.port);
-    if (r)
-        r->call = c->id;
+    if (!r)
+        return;
+    r->call = c->id;
+    port_circuit_resume(d, &c->circuit);
 }
 
 void call_port_up(struct sotto_device *d, unsigned port)
@@ -378,7 +389,9 @@ void call_resumed(struct sotto_device *d, uint32_t id, int code)
     }
     if (code == LINK_CODE_NONE) {
         c->circuit.attached = true;
-    } else if (code != LINK_CODE_LIMIT) {
+    } else if (code == LINK_CODE_LIMIT) {
+        c->circuit.attached = false;
+    } else {
         c->circuit.open = false; // the relay has forgotten it
         call_end(d, c, SOTTO_END_DROPPED, false, 0);
     }
@@ -719,6 +732,7 @@ int sotto_device_call_info(const struct sotto_device *d, uint32_t id, struct sot
     out->peer_held = c->peer_held;
     out->muted = c->muted;
     out->reconnecting = c->reconnecting;
+    out->kept_until_ns = c->reconnecting && call_live(c) ? c->peer_last + SOTTO_PEER_LOST_NS : 0;
     out->waking = c->waking && c->state == SOTTO_CALL_DIALLING;
     out->started_ns = c->started_ns;
     out->ringing_ns = c->ringing_ns;

@@ -60,6 +60,17 @@ void sotto_device_link_down(struct sotto_device *d, unsigned link, bool again, s
         port_down(d, link, again);
 }
 
+bool sotto_device_link_may_move(const struct sotto_device *d, unsigned link)
+{
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++) {
+        const struct call *c = &d->calls[i];
+        if (c->used && c->circuit.open && c->circuit.port == link && !c->media &&
+            c->state != SOTTO_CALL_ENDED)
+            return false;
+    }
+    return d->exchange.state == EXCHANGE_NONE || d->exchange.circuit.port != link;
+}
+
 int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg, size_t len,
                               struct sotto_now now)
 {
@@ -83,6 +94,8 @@ int sotto_device_read_datagram(struct sotto_device *d, unsigned link, const uint
     if (error != SOTTO_OK)
         return error;
     struct call *c = call_by_circuit(d, link, circuit);
+    if (!c)
+        c = call_by_former_circuit(d, link, circuit);
     if (!c)
         return SOTTO_ENOTFOUND;
     call_media_read(d, c, cell);

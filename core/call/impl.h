@@ -105,6 +105,8 @@ struct circuit {
     bool attached; // to a live connection: cells and flights may go
     unsigned port;
     uint32_t id;
+    bool resumed; // from another connection, where it was former_id
+    uint32_t former_id;
     bool has_ticket;
     uint8_t ticket[LINK_TICKET_BYTES];
 };
@@ -252,6 +254,9 @@ sotto_ns port_expiry(const struct sotto_device *d, unsigned port);
 
 // Circuits, on behalf of calls and the exchange.
 void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port);
+// Under a new id, from a new connection. Cells may follow the RESUME at once: the relay reads it
+// first, but where packets overtake each other.
+void port_circuit_resume(struct sotto_device *d, struct circuit *c);
 int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
                         size_t len);
 void port_circuit_close(struct sotto_device *d, struct circuit *c);
@@ -272,6 +277,8 @@ int request_number(struct sotto_device *d, const struct sotto_number *n, bool in
 // ---- call.c
 struct call *call_find(struct sotto_device *d, uint32_t id);
 struct call *call_by_circuit(struct sotto_device *d, unsigned port, uint32_t circuit);
+// Cells on the connection before this one are still under way.
+struct call *call_by_former_circuit(struct sotto_device *d, unsigned port, uint32_t circuit);
 struct call *call_new(struct sotto_device *d, bool incoming); // NULL: no place or no memory
 void call_state(struct sotto_device *d, struct call *c, enum sotto_call_state state);
 // Leaves every live state: microphone closed, keys still there for the last words to the peer.

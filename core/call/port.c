@@ -282,6 +282,15 @@ void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
     p->next_circuit += 2;
 }
 
+void port_circuit_resume(struct sotto_device *d, struct circuit *c)
+{
+    struct port *p = &d->ports[c->port];
+    c->former_id = c->id;
+    c->resumed = c->attached = true;
+    c->id = p->next_circuit;
+    p->next_circuit += 2;
+}
+
 int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,
                         size_t len)
 {

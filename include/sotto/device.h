@@ -29,7 +29,7 @@ struct sotto_device;
 #define SOTTO_RING_TIMEOUT_NS   (60 * SOTTO_NS_PER_S) // then: no answer
 #define SOTTO_WAKE_TIMEOUT_NS   (60 * SOTTO_NS_PER_S) // the relay wakes their device; then: offline
 #define SOTTO_PEER_SILENT_NS    (1500 * SOTTO_NS_PER_MS) // no cell: "reconnecting" is shown
-#define SOTTO_PEER_LOST_NS      (30 * SOTTO_NS_PER_S)    // no cell: the call ends
+#define SOTTO_PEER_LOST_NS      (45 * SOTTO_NS_PER_S)    // no cell: the call ends
 #define SOTTO_REKEY_NS          (180 * SOTTO_NS_PER_S)   // default interval
 #define SOTTO_REKEY_TIMEOUT_NS  (60 * SOTTO_NS_PER_S)
 #define SOTTO_MESSAGE_MAX_BYTES 20480 // buffer for _write_message
@@ -106,6 +106,10 @@ void sotto_device_link_up(struct sotto_device *d, unsigned link, struct sotto_no
 // that the driver shows).
 void sotto_device_link_down(struct sotto_device *d, unsigned link, bool again,
                             struct sotto_now now);
+// The driver may exchange a link that works for a better one: link_up for the new connection,
+// without link_down before it, and for a moment still read_datagram from the old one. False: a
+// handshake is going on over it, which would not survive that.
+bool sotto_device_link_may_move(const struct sotto_device *d, unsigned link);
 // SOTTO_OK, or an error of the drop range (bad bytes: dropped, counted).
 int sotto_device_read_message(struct sotto_device *d, unsigned link, const uint8_t *msg, size_t len,
                               struct sotto_now now);
@@ -343,7 +347,8 @@ struct sotto_call_info {
     struct sotto_fingerprint peer;
     struct sotto_words words; // if secure
     bool held, peer_held, muted, reconnecting;
-    bool waking; // outgoing, DIALLING: their relay is waking a device of theirs
+    sotto_ns kept_until_ns; // reconnecting: when the call ends if nothing comes; otherwise 0
+    bool waking;            // outgoing, DIALLING: their relay is waking a device of theirs
     // Monotonic times, 0 if it has not happened: for logs and benchmarks.
     sotto_ns started_ns, ringing_ns, accepted_ns, first_voice_ns, ended_ns;
     struct sotto_call_stats stats;

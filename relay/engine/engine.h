@@ -21,7 +21,7 @@ struct relay_conn; // one device's connection
 #define RELAY_PLACE_NS                (600 * SOTTO_NS_PER_S) // a meeting place waits ten minutes
 #define RELAY_RING_NS                 (90 * SOTTO_NS_PER_S) // a circuit without a cell ends after this
 #define RELAY_PLACES_PER_ADDRESS_MAX  32                    // further MEETs get CLOSE(LIMIT)
-#define RELAY_CIRCUIT_GRACE_NS        (45 * SOTTO_NS_PER_S) // to RESUME a circuit on a new connection
+#define RELAY_CIRCUIT_GRACE_NS        (60 * SOTTO_NS_PER_S) // to RESUME a circuit on a new connection
 #define RELAY_SIGNALS_PER_CIRCUIT_MAX 64     // flights, both ways; one more ends it: LIMIT
 #define RELAY_SIGNAL_BYTES_MAX        262144 // their bytes; the same
 #define RELAY_LOGIN_NS                (10 * SOTTO_NS_PER_S) // HELLO must come within this

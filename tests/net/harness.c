@@ -342,7 +342,14 @@ static void peer_on_down(struct net_client *c, enum net_reason reason, const cha
     }
 }
 
+static bool peer_may_move(struct net_client *c, void *user)
+{
+    (void)c;
+    return !((struct peer *)user)->busy;
+}
+
 static const struct net_client_ops peer_ops = {
+    .may_move = peer_may_move,
     .on_open = peer_on_open,
     .on_message = peer_on_message,
     .on_datagram = peer_on_datagram,
@@ -422,7 +429,7 @@ struct proxy {
     int front_fd, back_fd;
     struct sockaddr_in client, killed, server;
     uint16_t port;
-    bool blocked, has_killed;
+    bool blocked, tcp_blocked, has_killed;
     uint64_t packets;
     struct pipe *pipes;
     unsigned handles;
@@ -445,6 +452,7 @@ struct pipe {
     struct pipe *next, *other;
     uv_tcp_t tcp;
     struct proxy *proxy;
+    bool connected;
 };
 
 static struct sockaddr_in loopback(uint16_t port)
@@ -620,13 +628,21 @@ static void pipe_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void pipe_start(struct pipe *pipe)
+{
+    pipe->connected = true;
+    if (!pipe->proxy->tcp_blocked) {
+        uv_read_start((uv_stream_t *)&pipe->tcp, pipe_alloc, pipe_read);
+    }
+}
+
 static void pipe_connected(uv_connect_t *request, int status)
 {
     struct pipe *pipe = request->data;
     free(request);
     if (status == 0 && pipe->other != NULL) {
-        uv_read_start((uv_stream_t *)&pipe->tcp, pipe_alloc, pipe_read);
-        uv_read_start((uv_stream_t *)&pipe->other->tcp, pipe_alloc, pipe_read);
+        pipe_start(pipe);
+        pipe_start(pipe->other);
     }
 }
 
@@ -741,6 +757,21 @@ uint16_t proxy_port(const struct proxy *p)
 void proxy_block_udp(struct proxy *p, bool block)
 {
     p->blocked = block;
+}
+
+void proxy_block_tcp(struct proxy *p, bool block)
+{
+    p->tcp_blocked = block;
+    for (struct pipe *pipe = p->pipes; pipe != NULL; pipe = pipe->next) {
+        if (!pipe->connected) {
+            continue;
+        }
+        if (block) {
+            uv_read_stop((uv_stream_t *)&pipe->tcp);
+        } else {
+            uv_read_start((uv_stream_t *)&pipe->tcp, pipe_alloc, pipe_read);
+        }
+    }
 }
 
 void proxy_kill_path(struct proxy *p)

@@ -62,6 +62,7 @@ struct peer {
     struct net_client *client;
     unsigned opens, downs, paths;
     bool open, down, again;
+    bool busy; // must not be moved
     enum net_transport transport;
     enum net_reason reason;
     char detail[128];
@@ -96,6 +97,8 @@ void proxy_free(struct proxy *p);
 uint16_t proxy_port(const struct proxy *p);
 // Nothing passes over UDP, in either direction, and nobody is told.
 void proxy_block_udp(struct proxy *p, bool block);
+// The same for TCP: what was said before arrives when it is over.
+void proxy_block_tcp(struct proxy *p, bool block);
 // As a NAT that forgot: towards the server packets come from another port from now on.
 void proxy_rebind(struct proxy *p);
 // Swallows everything from and to the client's present address; another one of it works.

@@ -435,34 +435,141 @@ static void test_lossy_path(void **state)
     }
 }
 
-// Everything is silent for so long that the connection is given up.
+// ---- silence ------------------------------------------------------------------------------
+
+// One client, which reconnects, at a relay behind a proxy.
+struct way {
+    uv_loop_t loop;
+    struct echo e;
+    struct proxy *proxy;
+    struct peer p;
+};
+
+static void way_open(struct way *w, bool websocket)
+{
+    memset(w, 0, sizeof *w);
+    uv_loop_init(&w->loop);
+    echo_start(&w->e, &w->loop, "relay", NULL);
+    w->proxy = proxy_new(&w->loop, net_server_port(w->e.server));
+    struct net_client_config cfg = peer_config("relay", proxy_port(w->proxy));
+    cfg.reconnect = true;
+    cfg.force_websocket = websocket;
+    settle(&w->p, &w->loop, &cfg);
+    assert_true(w->p.open);
+    peer_stream(&w->p, &w->loop, 50, 160, 20, 100);
+}
+
+static void way_close(struct way *w)
+{
+    peer_free(&w->p);
+    proxy_free(w->proxy);
+    net_server_free(w->e.server);
+    harness_close(&w->loop);
+}
+
+// UDP does not get through any more: cells go on over TCP. When it does again, they go back, and
+// not one is lost.
+static void test_udp_dies_and_returns(void **state)
+{
+    (void)state;
+    struct way w;
+    way_open(&w, false);
+    assert_int_equal(w.p.transport, NET_QUIC);
+    proxy_block_udp(w.proxy, true);
+    peer_stream(&w.p, &w.loop, 150, 160, 20, 100);
+    print_message("UDP dies: over TCP after %u ms\n", (unsigned)w.p.longest_gap_ms);
+    assert_int_equal(w.p.transport, NET_WEBSOCKET);
+    assert_int_equal(w.p.opens, 2);
+    assert_true(w.p.longest_gap_ms >= 800 && w.p.longest_gap_ms <= 1500);
+
+    proxy_block_udp(w.proxy, false);
+    uint64_t before = w.p.datagrams;
+    w.p.longest_gap_ms = 0;
+    peer_stream(&w.p, &w.loop, 500, 160, 20, 200); // the next attempt comes within 10 s
+    print_message("UDP returns: longest gap %u ms\n", (unsigned)w.p.longest_gap_ms);
+    assert_int_equal(w.p.transport, NET_QUIC);
+    assert_int_equal(w.p.opens, 3);
+    assert_int_equal(w.p.downs, 0);
+    assert_int_equal(w.p.datagrams - before, 500);
+    way_close(&w);
+}
+
+// Whoever is in the middle of something is not moved.
+static void test_does_not_move(void **state)
+{
+    (void)state;
+    struct way w;
+    way_open(&w, false);
+    proxy_block_udp(w.proxy, true);
+    peer_stream(&w.p, &w.loop, 100, 160, 20, 100);
+    assert_int_equal(w.p.transport, NET_WEBSOCKET);
+    proxy_block_udp(w.proxy, false);
+    w.p.busy = true;
+    harness_wait(&w.loop, 12000);
+    assert_int_equal(w.p.transport, NET_WEBSOCKET);
+    w.p.busy = false;
+    harness_wait(&w.loop, 12000);
+    assert_int_equal(w.p.transport, NET_QUIC);
+    way_close(&w);
+}
+
+// A path that is silent for a moment and then goes on: the connection stays.
+static void test_short_silence(void **state)
+{
+    (void)state;
+    struct way w;
+    way_open(&w, false);
+    proxy_block_udp(w.proxy, true);
+    proxy_block_tcp(w.proxy, true);
+    peer_stream(&w.p, &w.loop, 100, 160, 20, 0);
+    proxy_block_udp(w.proxy, false);
+    w.p.datagrams = 0;
+    peer_stream(&w.p, &w.loop, 100, 160, 20, 200);
+    print_message("2 s of silence: %u of 100 datagrams back after it\n", (unsigned)w.p.datagrams);
+    assert_int_equal(w.p.transport, NET_QUIC);
+    assert_int_equal(w.p.downs, 0);
+    assert_true(w.p.datagrams >= 80);
+    way_close(&w);
+}
+
+// A WebSocket through which nothing comes any more, with nobody to say so.
+static void test_websocket_dies(void **state)
+{
+    (void)state;
+    struct way w;
+    way_open(&w, true);
+    proxy_block_tcp(w.proxy, true);
+    peer_stream(&w.p, &w.loop, 75, 160, 20, 0);
+    assert_int_equal(w.p.opens, 1);
+    proxy_block_tcp(w.proxy, false);
+    w.p.datagrams = 0;
+    peer_stream(&w.p, &w.loop, 100, 160, 20, 200);
+    assert_int_equal(w.p.downs, 0);
+    assert_true(w.p.datagrams >= 80);
+    way_close(&w);
+}
+
+// Everything is silent for so long that the connection is given up; then it comes back.
 static void test_silence(void **state)
 {
     (void)state;
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    struct echo e;
-    echo_start(&e, &loop, "relay", NULL);
-    struct proxy *proxy = proxy_new(&loop, net_server_port(e.server));
-    struct net_client_config cfg = peer_config("relay", proxy_port(proxy));
-    cfg.reconnect = true;
-    struct peer p = {0};
-    settle(&p, &loop, &cfg);
-    assert_int_equal(p.transport, NET_QUIC);
-    proxy_block_udp(proxy, true);
-    assert_int_equal(net_client_send_message(p.client, (const uint8_t *)"hello", 5), 0);
+    struct way w;
+    way_open(&w, false);
+    proxy_block_udp(w.proxy, true);
+    proxy_block_tcp(w.proxy, true);
+    assert_int_equal(net_client_send_message(w.p.client, (const uint8_t *)"hello", 5), 0);
     uint64_t start = harness_ms();
-    assert_true(harness_run(&loop, &p.down, 12000));
-    assert_int_equal(p.reason, NET_TIMEOUT);
-    assert_true(p.again);
-    print_message("silence: given up after %u ms\n", (unsigned)(p.down_ms - start));
-    // And it comes back, over TCP now.
-    assert_true(harness_run(&loop, &p.open, 4000));
-    assert_int_equal(p.transport, NET_WEBSOCKET);
-    peer_free(&p);
-    proxy_free(proxy);
-    net_server_free(e.server);
-    harness_close(&loop);
+    assert_true(harness_run(&w.loop, &w.p.down, 12000));
+    assert_int_equal(w.p.reason, NET_TIMEOUT);
+    assert_true(w.p.again);
+    print_message("silence: given up after %u ms\n", (unsigned)(w.p.down_ms - start));
+    harness_wait(&w.loop, 3000);
+    proxy_block_udp(w.proxy, false);
+    start = harness_ms();
+    assert_true(harness_run(&w.loop, &w.p.open, 4000));
+    print_message("there again after %u ms\n", (unsigned)(w.p.opened_ms - start));
+    assert_int_equal(w.p.transport, NET_QUIC);
+    way_close(&w);
 }
 
 // ---- the server's life --------------------------------------------------------------------
@@ -852,6 +959,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nat_rebinding),
         cmocka_unit_test(test_dead_path),
         cmocka_unit_test(test_lossy_path),
+        cmocka_unit_test(test_udp_dies_and_returns),
+        cmocka_unit_test(test_does_not_move),
+        cmocka_unit_test(test_short_silence),
+        cmocka_unit_test(test_websocket_dies),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_crash),

@@ -9,7 +9,7 @@ import scene
 from scene import Relay, Scene, is_event
 
 PHASES = ("dialling", "ringing", "active", "ending")
-TOLD_S = 35  # SOTTO_PEER_LOST_NS and a little
+TOLD_S = 50  # SOTTO_PEER_LOST_NS and a little
 
 
 class Kill(Scene):

@@ -270,21 +270,27 @@ json_t *json_call(struct phone *p, const struct sotto_call_info *info)
     const struct call_note *note = &p->notes.of[place];
     bool over = info->state == SOTTO_CALL_ENDED;
     double talk_ms = call_note_talk_ms(note, info, p->now.mono_ns);
+    sotto_ns kept_ns =
+        info->kept_until_ns > p->now.mono_ns ? info->kept_until_ns - p->now.mono_ns : 0;
     bool contact = is_contact(p, c, info);
-    return json_pack(
-        "{s:I,s:b,s:s,s:s,s:s,s:o*,s:o*,s:b,s:b,s:o*,s:b,s:b,s:b,s:b,s:b,s:o*,s:I,s:I,s:s,s:o}",
-        "id", (json_int_t)info->call, "incoming", (int)info->incoming, "state",
-        call_state_name(info->state), "end", call_end_name(info->end), "label", info->label,
-        "contact", contact ? json_hex(info->peer.bytes, sizeof info->peer.bytes) : NULL, "peer",
-        info->has_peer ? json_fingerprint(&info->peer) : NULL, "secure",
-        (int)(over ? note->secure : info->secure), "verified",
-        (int)(over ? note->verified : info->verified), "words",
-        info->secure ? words_json(info) : NULL, "waiting", (int)c->waiting, "held", (int)info->held,
-        "peer_held", (int)info->peer_held, "muted", (int)info->muted, "reconnecting",
-        (int)info->reconnecting, "waking", info->waking ? json_true() : NULL, "started",
-        (json_int_t)note->started_unix_s, "talk_ms", (json_int_t)(talk_ms > 0 ? talk_ms : 0),
-        "quality", call_quality_text(call_note_quality(note, info)), "stats",
-        stats_json(p, c, note, info));
+    return json_pack("{s:I,s:b,s:s,s:s,s:s,s:o*,s:o*,s:b,s:b,s:o*,s:b,s:b,s:b,s:b,s:b,s:o*,s:o*,s:"
+                     "I,s:I,s:s,s:o}",
+                     "id", (json_int_t)info->call, "incoming", (int)info->incoming, "state",
+                     call_state_name(info->state), "end", call_end_name(info->end), "label",
+                     info->label, "contact",
+                     contact ? json_hex(info->peer.bytes, sizeof info->peer.bytes) : NULL, "peer",
+                     info->has_peer ? json_fingerprint(&info->peer) : NULL, "secure",
+                     (int)(over ? note->secure : info->secure), "verified",
+                     (int)(over ? note->verified : info->verified), "words",
+                     info->secure ? words_json(info) : NULL, "waiting", (int)c->waiting, "held",
+                     (int)info->held, "peer_held", (int)info->peer_held, "muted", (int)info->muted,
+                     "reconnecting", (int)info->reconnecting, "kept_s",
+                     kept_ns > 0 ? json_integer((json_int_t)(kept_ns / SOTTO_NS_PER_S)) : NULL,
+                     "waking", info->waking ? json_true() : NULL, "started",
+                     (json_int_t)note->started_unix_s, "talk_ms",
+                     (json_int_t)(talk_ms > 0 ? talk_ms : 0), "quality",
+                     call_quality_text(call_note_quality(note, info)), "stats",
+                     stats_json(p, c, note, info));
 }
 
 // ---- log ---------------------------------------------------------------------------------------

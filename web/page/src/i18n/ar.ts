@@ -87,6 +87,7 @@ export const messages: Messages = {
   'call.ending': 'انتهت المكالمة',
   'call.reconnecting': 'جارٍ إعادة الاتصال…',
   'call.reconnecting.text': 'انقطعت الشبكة. ابقَ هنا: تستمر المكالمة من تلقاء نفسها.',
+  'call.reconnecting.kept': 'تُحفظ المكالمة {n} ث أخرى.',
   'call.poor': 'الشبكة بطيئة. قد يتقطع الصوت لحظة؛ لا يلزم فعل شيء.',
   'call.held': 'في الانتظار: لا يسمع أحدكما الآخر',
   'call.peer_held': 'وضعك الطرف الآخر في الانتظار',

@@ -90,6 +90,7 @@ export const en = {
   'call.ending': 'Call ended',
   'call.reconnecting': 'Reconnecting…',
   'call.reconnecting.text': 'The network is interrupted. Stay here: the call goes on by itself.',
+  'call.reconnecting.kept': 'The call is kept for another {n} s.',
   'call.poor': 'The network is slow. The voice may break up for a moment; nothing needs to be done.',
   'call.held': 'On hold: neither hears the other',
   'call.peer_held': 'They put you on hold',

@@ -87,6 +87,7 @@ export const messages: Messages = {
   'call.ending': 'Llamada terminada',
   'call.reconnecting': 'Reconectando…',
   'call.reconnecting.text': 'La red está interrumpida. Quédese: la llamada sigue por sí sola.',
+  'call.reconnecting.kept': 'La llamada se mantiene {n} s más.',
   'call.poor': 'La red va lenta. La voz puede cortarse un momento; no hay que hacer nada.',
   'call.held': 'En espera: ninguno oye al otro',
   'call.peer_held': 'Le han puesto en espera',

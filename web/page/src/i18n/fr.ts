@@ -87,6 +87,7 @@ export const messages: Messages = {
   'call.ending': 'Appel terminé',
   'call.reconnecting': 'Reconnexion…',
   'call.reconnecting.text': 'Le réseau est interrompu. Restez là : l’appel reprend de lui-même.',
+  'call.reconnecting.kept': 'L’appel est gardé encore {n} s.',
   'call.poor': 'Le réseau est lent. La voix peut se couper un instant ; il n’y a rien à faire.',
   'call.held': 'En attente : personne ne s’entend',
   'call.peer_held': 'Vous êtes mis en attente',

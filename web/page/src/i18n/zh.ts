@@ -87,6 +87,7 @@ export const messages: Messages = {
   'call.ending': '通话已结束',
   'call.reconnecting': '正在重新连接…',
   'call.reconnecting.text': '网络中断。请不要离开：通话会自动继续。',
+  'call.reconnecting.kept': '通话还会保留 {n} 秒。',
   'call.poor': '网络较慢，声音可能暂时断续；您无需做任何事。',
   'call.held': '通话保持中：双方都听不到对方',
   'call.peer_held': '对方已保持通话',

@@ -104,6 +104,7 @@ export interface Call {
   peer_held: boolean
   muted: boolean
   reconnecting: boolean
+  kept_s?: number // reconnecting: so long until it ends, if nothing comes
   waking?: boolean // outgoing, dialling: their relay is waking their device
   started: number
   talk_ms: number // so far

@@ -217,7 +217,9 @@ export function CallScreen({ call }: { call: Call }) {
       </div>
       <div class="call-body">
         <Others model={model} />
-        {call.reconnecting && <Notice kind="warning">{t('call.reconnecting.text')}</Notice>}
+        {call.reconnecting && <Notice kind="warning">
+          {t('call.reconnecting.text')}{call.kept_s !== undefined && ' ' + t('call.reconnecting.kept', { n: call.kept_s })}
+        </Notice>}
         {poor && <Notice kind="warning">{t('call.poor')}</Notice>}
         {call.peer_held && !call.held && <Notice>{t('call.peer_held.text')}</Notice>}
         {active && <Words call={call} />}
