@@ -7,7 +7,7 @@ import { sleep } from './stage.mjs';
 import { alike } from './talk.mjs';
 import { Telephone } from './telephone.mjs';
 
-const LOST_MS = 20000;
+const LOST_MS = 30000;
 const SAMPLE_MS = 7500; // a short sample is judged by a few syllables
 
 async function talking(scene) {
@@ -34,7 +34,7 @@ async function hear(scene, ...phones) {
 }
 
 export function networkTests(scene) {
-  scene.scenario('the network is lost for 20 s in mid-call', async () => {
+  scene.scenario('the network is lost for 30 s in mid-call', async () => {
     const { ada, bob } = await talking(scene);
     scene.stage.network.lose();
     const lost = Date.now();

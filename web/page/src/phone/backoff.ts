@@ -3,6 +3,8 @@
 
 export const BACKOFF_MIN_MS = 250
 export const BACKOFF_MAX_MS = 5000
+/** In a call: somebody waits. */
+export const BACKOFF_CALL_MS = 1000
 /** A link that lasted longer starts from the minimum again. */
 export const LASTED_MS = 5000
 
@@ -12,8 +14,8 @@ export class Backoff {
   constructor(private readonly random: () => number = Math.random) {}
 
   /** The next wait, ±20 % so that a relay that restarts is not met by everybody at once. */
-  next(): number {
-    const wait = this.ms * (0.8 + 0.4 * this.random())
+  next(most = BACKOFF_MAX_MS): number {
+    const wait = Math.min(this.ms, most) * (0.8 + 0.4 * this.random())
     this.ms = Math.min(2 * this.ms, BACKOFF_MAX_MS)
     return wait
   }

@@ -2,7 +2,7 @@
 // A link to a relay for as long as the telephone wants one: WebTransport first, WebSocket beside it,
 // a new connection when the old one is dead or a better one can be had. The telephone resumes its
 // calls by itself on each new connection.
-import { Backoff, LASTED_MS } from './backoff.ts'
+import { Backoff, BACKOFF_CALL_MS, BACKOFF_MAX_MS, LASTED_MS } from './backoff.ts'
 import type { Connect, Connection, Target, Transport } from './connection.ts'
 
 /** WebSocket is tried beside it when WebTransport is not open after this long... */
@@ -214,7 +214,7 @@ export class Link {
 
   private retry(reason: Reason): void {
     const again = this.forever || this.was_open
-    if (again && this.race === null) this.after(this.backoff.next(), () => {
+    if (again && this.race === null) this.after(this.backoff.next(this.use === 'call' ? BACKOFF_CALL_MS : BACKOFF_MAX_MS), () => {
       if (this.current === null && this.race === null) void this.begin()
     })
     if (!again) this.stop()
