@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -24,6 +25,9 @@ sys.path.insert(0, str(ROOT / "demo"))
 
 import stage  # noqa: E402
 from stage import Person, Program, StageError  # noqa: E402,F401
+
+# Under nohup the programs would outlive their terminals, as they should there.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SKIPPED = 77  # what meson takes for "skipped"
 # Sanitized programs are several times slower.
