@@ -23,8 +23,11 @@ async function push(phone) {
 
 // What it shows once a push has come, with no page in sight; it is taken away again.
 async function shown(phone) {
-  await push(phone);
   const [worker] = phone.context.serviceWorkers();
+  // Left, it counts as in sight for a moment, and then rings by itself.
+  await until('no page is in sight', () => worker.evaluate(async () =>
+    (await self.clients.matchAll({ type: 'window', includeUncontrolled: true })).length === 0), 15000, 100);
+  await push(phone);
   let notifications = [];
   await until('something is shown', async () => {
     notifications = await worker.evaluate(async () => (await self.registration.getNotifications())
