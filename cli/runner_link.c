@@ -104,16 +104,10 @@ void runner_link_want(struct runner *r, unsigned link, const struct sotto_relay_
     }
 }
 
+// The newest link's round trip and group.
 static void add_stats(struct net_stats *sum, const struct net_stats *s)
 {
-    sum->packets_sent += s->packets_sent;
-    sum->packets_received += s->packets_received;
-    sum->bytes_sent += s->bytes_sent;
-    sum->bytes_received += s->bytes_received;
-    sum->datagrams_sent += s->datagrams_sent;
-    sum->datagrams_received += s->datagrams_received;
-    sum->datagrams_dropped += s->datagrams_dropped;
-    sum->path_changes += s->path_changes;
+    net_stats_add(sum, s);
     sum->rtt_ns = s->rtt_ns;
     sum->tls_group = s->tls_group;
 }

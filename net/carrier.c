@@ -117,7 +117,7 @@ void carrier_free(struct carrier *c)
     }
     struct net_stats s = {0};
     carrier_stats(c, &s);
-    carrier_add_stats(&c->shared->gone, &s);
+    net_stats_add(&c->shared->gone, &s);
     if (c->quic != NULL) {
         quic_client_free(c->quic, NET_CLOSED);
     } else {
@@ -201,16 +201,4 @@ void carrier_stats(const struct carrier *c, struct net_stats *out)
     } else {
         ws_stats(c->ws, out);
     }
-}
-
-void carrier_add_stats(struct net_stats *sum, const struct net_stats *s)
-{
-    sum->packets_sent += s->packets_sent;
-    sum->packets_received += s->packets_received;
-    sum->bytes_sent += s->bytes_sent;
-    sum->bytes_received += s->bytes_received;
-    sum->datagrams_sent += s->datagrams_sent;
-    sum->datagrams_received += s->datagrams_received;
-    sum->datagrams_dropped += s->datagrams_dropped;
-    sum->path_changes += s->path_changes;
 }

@@ -57,7 +57,5 @@ int carrier_send_message(struct carrier *c, const uint8_t *msg, size_t len);
 int carrier_send_datagram(struct carrier *c, const uint8_t *data, size_t len);
 void carrier_flush(struct carrier *c);
 void carrier_stats(const struct carrier *c, struct net_stats *out);
-// sum += s, but for what cannot be added up.
-void carrier_add_stats(struct net_stats *sum, const struct net_stats *s);
 
 #endif

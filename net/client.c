@@ -649,7 +649,7 @@ void net_client_stats(const struct net_client *c, struct net_stats *out)
     if (c->parting != NULL) {
         struct net_stats s = {0};
         carrier_stats(c->parting, &s);
-        carrier_add_stats(out, &s);
+        net_stats_add(out, &s);
     }
-    carrier_add_stats(out, &c->shared.gone);
+    net_stats_add(out, &c->shared.gone);
 }

@@ -13,6 +13,18 @@ const char *net_transport_name(enum net_transport t)
     return t == NET_QUIC ? "quic" : "websocket";
 }
 
+void net_stats_add(struct net_stats *sum, const struct net_stats *s)
+{
+    sum->packets_sent += s->packets_sent;
+    sum->packets_received += s->packets_received;
+    sum->bytes_sent += s->bytes_sent;
+    sum->bytes_received += s->bytes_received;
+    sum->datagrams_sent += s->datagrams_sent;
+    sum->datagrams_received += s->datagrams_received;
+    sum->datagrams_dropped += s->datagrams_dropped;
+    sum->path_changes += s->path_changes;
+}
+
 const char *net_reason_text(enum net_reason r)
 {
     switch (r) {

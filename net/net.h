@@ -100,6 +100,8 @@ struct net_stats {
     const char *tls_group; // e.g. "X25519MLKEM768"; static string or NULL
 };
 void net_client_stats(const struct net_client *c, struct net_stats *out);
+// sum += s, but for the round trip and the group.
+void net_stats_add(struct net_stats *sum, const struct net_stats *s);
 
 // ---- server -------------------------------------------------------------------------------
 
