@@ -27,32 +27,42 @@ struct carrier {
 static void on_open(void *owner)
 {
     struct carrier *c = owner;
-    c->ops->on_open(c, c->user);
+    if (c->ops->on_open != NULL) {
+        c->ops->on_open(c, c->user);
+    }
 }
 
 static void on_message(void *owner, const uint8_t *msg, size_t len)
 {
     struct carrier *c = owner;
-    c->ops->on_message(c, msg, len, c->user);
+    if (c->ops->on_message != NULL) {
+        c->ops->on_message(c, msg, len, c->user);
+    }
 }
 
 static void on_datagram(void *owner, const uint8_t *data, size_t len)
 {
     struct carrier *c = owner;
-    c->ops->on_datagram(c, data, len, c->user);
+    if (c->ops->on_datagram != NULL) {
+        c->ops->on_datagram(c, data, len, c->user);
+    }
 }
 
 static void on_path(void *owner)
 {
     struct carrier *c = owner;
-    c->ops->on_path(c, c->user);
+    if (c->ops->on_path != NULL) {
+        c->ops->on_path(c, c->user);
+    }
 }
 
 static void on_silent(void *owner, bool silent)
 {
     struct carrier *c = owner;
     c->silent = silent;
-    c->ops->on_silent(c, silent, c->user);
+    if (c->ops->on_silent != NULL) {
+        c->ops->on_silent(c, silent, c->user);
+    }
 }
 
 static void on_down(void *owner, enum net_reason reason, const char *detail)

@@ -24,7 +24,8 @@ struct carrier_shared {
     struct net_stats gone; // sums of those that are gone
 };
 
-// Called from the loop. Inside them any carrier may be freed; on_down comes last.
+// Called from the loop. Inside them any carrier may be freed; on_down comes last. All but that one
+// may be NULL: of no interest.
 struct carrier_ops {
     void (*on_open)(struct carrier *c, void *user);
     void (*on_message)(struct carrier *c, const uint8_t *msg, size_t len, void *user);

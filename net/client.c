@@ -170,12 +170,6 @@ static void down(struct net_client *c, enum net_reason reason, const char *detai
 
 // ---- the connection at hand, and the one before ---------------------------------------------
 
-static void on_current_open(struct carrier *carrier, void *user)
-{
-    (void)carrier;
-    (void)user; // it is open already
-}
-
 static void on_current_message(struct carrier *carrier, const uint8_t *msg, size_t len, void *user)
 {
     (void)carrier;
@@ -235,34 +229,11 @@ static void on_current_down(struct carrier *carrier, enum net_reason reason, con
     c->ops.on_down(c, reason, detail != NULL ? detail : "", true, c->user);
 }
 
-static const struct carrier_ops current_ops = {.on_open = on_current_open,
-                                               .on_message = on_current_message,
+static const struct carrier_ops current_ops = {.on_message = on_current_message,
                                                .on_datagram = on_current_datagram,
                                                .on_path = on_current_path,
                                                .on_silent = on_current_silent,
                                                .on_down = on_current_down};
-
-// What the relay says there is for a device that has gone: only cells are taken.
-static void on_parting_message(struct carrier *carrier, const uint8_t *msg, size_t len, void *user)
-{
-    (void)carrier;
-    (void)msg;
-    (void)len;
-    (void)user;
-}
-
-static void on_parting_path(struct carrier *carrier, void *user)
-{
-    (void)carrier;
-    (void)user;
-}
-
-static void on_parting_silent(struct carrier *carrier, bool silent, void *user)
-{
-    (void)carrier;
-    (void)silent;
-    (void)user;
-}
 
 static void on_parting_down(struct carrier *carrier, enum net_reason reason, const char *detail,
                             void *user)
@@ -273,11 +244,8 @@ static void on_parting_down(struct carrier *carrier, enum net_reason reason, con
     parting_stop(user);
 }
 
-static const struct carrier_ops parting_ops = {.on_open = on_current_open,
-                                               .on_message = on_parting_message,
-                                               .on_datagram = on_current_datagram,
-                                               .on_path = on_parting_path,
-                                               .on_silent = on_parting_silent,
+// What the relay says there is for a device that has gone: only cells are taken.
+static const struct carrier_ops parting_ops = {.on_datagram = on_current_datagram,
                                                .on_down = on_parting_down};
 
 static void on_parted(uv_timer_t *timer)

@@ -163,27 +163,6 @@ static void on_open(struct carrier *c, void *user)
     step(r);
 }
 
-static void on_message(struct carrier *c, const uint8_t *msg, size_t len, void *user)
-{
-    (void)c;
-    (void)msg;
-    (void)len;
-    (void)user; // nothing is said before HELLO
-}
-
-static void on_path(struct carrier *c, void *user)
-{
-    (void)c;
-    (void)user;
-}
-
-static void on_silent(struct carrier *c, bool silent, void *user)
-{
-    (void)c;
-    (void)silent;
-    (void)user;
-}
-
 static void on_down(struct carrier *c, enum net_reason reason, const char *detail, void *user)
 {
     struct race *r = user;
@@ -204,12 +183,8 @@ static void on_down(struct carrier *c, enum net_reason reason, const char *detai
 
 static void attempt_start(struct race *r, struct attempt *a)
 {
-    static const struct carrier_ops ops = {.on_open = on_open,
-                                           .on_message = on_message,
-                                           .on_datagram = on_message,
-                                           .on_path = on_path,
-                                           .on_silent = on_silent,
-                                           .on_down = on_down};
+    // Nothing is said before HELLO.
+    static const struct carrier_ops ops = {.on_open = on_open, .on_down = on_down};
     a->state = ATTEMPT_TRYING;
     int rv = carrier_new(&a->carrier, a->transport, r->shared, &r->to.list[a->index], &ops, r);
     if (rv != 0) {
