@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUALITY_FAIR_Q8 5  // 2 % of the sound was not there
-#define QUALITY_POOR_Q8 20 // 8 %
-// ITU-T G.114: above 400 ms people begin to talk into each other; what is felt begins earlier.
-#define QUALITY_FAIR_US 250000
-#define QUALITY_POOR_US 400000
+// Smoothed, a share is in 1/256.
+#define QUALITY_FAIR_Q8 (256 * CALL_FAIR_PERMILLE / 1000)
+#define QUALITY_POOR_Q8 (256 * CALL_POOR_PERMILLE / 1000)
+#define QUALITY_FAIR_US (1000 * CALL_FAIR_DELAY_MS)
+#define QUALITY_POOR_US (1000 * CALL_POOR_DELAY_MS)
 
 size_t call_notes_place(const struct call_notes *n, uint32_t call)
 {

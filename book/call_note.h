@@ -9,6 +9,13 @@
 
 #include <sotto/device.h>
 
+// Where sound is fair, and where poor. ITU-T G.114: above 400 ms people begin to talk into each
+// other; what is felt begins earlier.
+#define CALL_FAIR_DELAY_MS 250
+#define CALL_POOR_DELAY_MS 400
+#define CALL_FAIR_PERMILLE 20 // of the sound that was not there
+#define CALL_POOR_PERMILLE 80
+
 #define CALL_NOTE_QUALITY_S    5    // what the quality looks back on
 #define CALL_NOTE_LEAK_QUIET_S 3600 // see call_note_leak_is_news
 #define CALL_NOTE_LEAK_RECENT  32   // entries of the log looked at for that

@@ -14,6 +14,11 @@
     "Echo cancellation, noise suppression and gain control: on (for devices), off, or " \
     "always (for files, too)"
 #define CALL_PROCESSING "on|off|always" // enum runner_processing
+#define CALL_PROFILE_HELP \
+    "Milliseconds of speech in a cell: more for a thin link; auto measures the path"
+#define CALL_PROFILE        "auto|20|40|60" // enum sotto_profile
+#define CALL_NO_NEURAL_HELP "No neural networks in voice: for a slow machine, or to compare"
+#define CALL_STATS_HELP     "Write how the call goes into FILE: CSV, a line for each second"
 
 struct call_sound {
     const char *mic, *speaker;

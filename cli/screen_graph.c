@@ -12,10 +12,6 @@
 #define LINES_LEAST  16  // a smaller screen has no room for a graph
 #define DELAY_FULL   400 // at least, for the highest bar: milliseconds
 #define SHARE_FULL   100 // permille
-#define DELAY_FAIR   250
-#define DELAY_POOR   400
-#define SHARE_FAIR   20
-#define SHARE_POOR   80
 
 // One row of the graph: a figure of each second.
 struct graph {
@@ -41,9 +37,10 @@ static uint32_t concealed_of(const struct desk_second *s)
 }
 
 static const struct graph graphs[] = {
-    {"delay", "delay", "ms", delay_of, DELAY_FULL, DELAY_FAIR, DELAY_POOR, 1},
-    {"lost", "lost", "%", lost_of, SHARE_FULL, SHARE_FAIR, SHARE_POOR, 10},
-    {"concealed", "gaps", "%", concealed_of, SHARE_FULL, SHARE_FAIR, SHARE_POOR, 10},
+    {"delay", "delay", "ms", delay_of, DELAY_FULL, CALL_FAIR_DELAY_MS, CALL_POOR_DELAY_MS, 1},
+    {"lost", "lost", "%", lost_of, SHARE_FULL, CALL_FAIR_PERMILLE, CALL_POOR_PERMILLE, 10},
+    {"concealed", "gaps", "%", concealed_of, SHARE_FULL, CALL_FAIR_PERMILLE, CALL_POOR_PERMILLE,
+     10},
 };
 
 static const char *bar(bool utf8, unsigned level)
