@@ -11,32 +11,19 @@ the two ends: each of the four legs gets a quarter of it.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demo"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "demo"), str(HERE / "voice")]
 import stage  # noqa: E402
 from stage import Person, Relay  # noqa: E402
-
-PROXY = stage.BUILD / "bench/delay_proxy"
+from systems import Proxy  # noqa: E402
 
 
 def is_event(name, **fields):
     return lambda e: e.get("event") == name and all(e.get(k) == v for k, v in fields.items())
-
-
-class Proxy:
-    def __init__(self, port, target, delay_ms):
-        self.process = subprocess.Popen([PROXY, str(port), str(target), str(delay_ms)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL)
-        self.process.stdout.readline()
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(5)
 
 
 def one_call(caller, callee, directory, stats):
@@ -76,7 +63,7 @@ def measure(rtt_ms, calls):
         port, public = stage.free_port(), stage.free_port()
         relay = Relay(directory / "relay", port, [public])
         relay.start()
-        proxy = Proxy(public, port, rtt_ms / 4)
+        proxy = Proxy("clean", 1, rtt_ms / 4, to=port, left=public)
         try:
             caller, callee = Person("caller", directory / "a"), Person("callee", directory / "b")
             caller.init(relay, public)
@@ -86,7 +73,7 @@ def measure(rtt_ms, calls):
             got = [one_call(caller, callee, directory, curves / f"call-{rtt_ms:g}ms.stats.csv")
                    for _ in range(calls)]
         finally:
-            proxy.stop()
+            proxy.close()
             relay.stop()
     return {key: statistics.median(g[key] for g in got) for key in got[0]}
 

@@ -5,9 +5,10 @@
 // Each speaks SPOKEN.wav and writes down what its microphone gave and what it heard, with when that
 // began. Prints JSON lines: {"event":"talking"} when both speak; after a line on standard input
 // {"event":"end", ...}. For systems.py.
-import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+
+import { writeWav } from '../../tests/browser/page/ears.mjs';
 
 const [browserTests, spoken, leftPort, rightPort, mode, out] = process.argv.slice(2);
 const { chromium } = createRequire(`${browserTests}/`)('playwright-core');
@@ -130,26 +131,9 @@ async function connect(a, b) {
   await Promise.race([Promise.all([a, b].map((p) => p.evaluate(() => window.connected))), guard]);
 }
 
-function wav(pcm) {
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + pcm.length, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(48000, 24);
-  head.writeUInt32LE(96000, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(pcm.length, 40);
-  return Buffer.concat([head, pcm]);
-}
-
 async function save(page, name, file) {
   const { base64, began } = await page.evaluate((n) => window.bring(n), name);
-  writeFileSync(file, wav(Buffer.from(base64, 'base64')));
+  writeWav(file, 48000, Buffer.from(base64, 'base64'));
   return began;
 }
 

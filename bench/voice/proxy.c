@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -28,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX      16    // a further one is not answered
+#define CLIENTS_MAX      64    // a further one is not answered
 #define PACKET_MAX_BYTES 2048  // of a datagram; longer ones are cut
 #define QUEUE_MAX        16384 // packets under way; a further one is lost
 #define IP_UDP_BYTES     28    // headers, counted with each packet
@@ -338,7 +339,7 @@ static bool parse(struct proxy *p, int argc, char **argv)
             p->seed = value;
             break;
         case 'b':
-            p->base = value * MS;
+            p->base = (sotto_ns)(fmax(0, strtod(optarg, NULL)) * MS);
             break;
         case 'l':
             p->left_port = (uint16_t)value;
