@@ -4,8 +4,17 @@
 const CACHE = 'quiet'
 const ENTRY = '/quiet'
 
-/** Unix seconds; 0 takes it away. Where the browser gives no such storage there is no worker to tell. */
-export async function keep_quiet(until: number): Promise<void> {
+let writing = Promise.resolve()
+
+/**
+ * Unix seconds; 0 takes it away. Ends when it is kept, the last one asked for being the last one
+ * written. Where the browser gives no such storage there is no worker to tell.
+ */
+export function keep_quiet(until: number): Promise<void> {
+  return writing = writing.then(() => write(until))
+}
+
+async function write(until: number): Promise<void> {
   try {
     if (until <= 0) await caches.delete(CACHE)
     else await (await caches.open(CACHE)).put(ENTRY, new Response(String(until)))

@@ -134,7 +134,7 @@ function ContactRow({ contact }: { contact: Contact }) {
 function QuietChip() {
   const model = useModel()
   if (!model.preferences.quiet()) return null
-  return <button type="button" class="chip plain tappable" onClick={() => model.setQuiet(0)}><Icon name="moon" size={20} />{t('quiet.end')}</button>
+  return <button type="button" class="chip plain tappable" onClick={() => void model.setQuiet(0)}><Icon name="moon" size={20} />{t('quiet.end')}</button>
 }
 
 export function Contacts() {

@@ -295,8 +295,8 @@ export class Model {
 
   // ---- do not disturb, and what the owner has seen -------------------------------------------------
 
-  setQuiet(until: number): void {
-    this.preferences.keepQuiet(until)
+  async setQuiet(until: number): Promise<void> {
+    await this.preferences.keepQuiet(until)
     this.calls.sound()
   }
 

@@ -38,9 +38,10 @@ export class Preferences {
     return this.now.quiet_until === FOREVER || this.now.quiet_until > nowS()
   }
 
-  keepQuiet(until: number): void {
+  /** Shown once the service worker would find it: the page may be closed the moment after. */
+  async keepQuiet(until: number): Promise<void> {
+    await keep_quiet(until)
     this.keep({ quiet_until: until })
-    void keep_quiet(until)
   }
 
   async applyLanguage(lang: Language): Promise<void> {

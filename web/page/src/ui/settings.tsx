@@ -26,7 +26,7 @@ function tomorrowMorning(): number {
 
 function QuietDialog({ onClose }: { onClose: () => void }) {
   const model = useModel()
-  const choose = (until: number): void => { model.setQuiet(until); onClose() }
+  const choose = (until: number): void => { void model.setQuiet(until); onClose() }
   return (
     <Dialog title={t('quiet.until')} onClose={onClose}>
       <div class="rows">
@@ -46,7 +46,7 @@ function Quiet() {
   const text = !model.preferences.quiet() ? t('quiet.text') : until === FOREVER ? t('quiet.on') : t('quiet.on_until', { time: when(until) })
   return (
     <>
-      <Switch label={t('quiet.title')} text={text} on={model.preferences.quiet()} onChange={on => (on ? setAsking(true) : model.setQuiet(0))} />
+      <Switch label={t('quiet.title')} text={text} on={model.preferences.quiet()} onChange={on => (on ? setAsking(true) : void model.setQuiet(0))} />
       {asking && <QuietDialog onClose={() => setAsking(false)} />}
     </>
   )
