@@ -12,6 +12,7 @@
 
 #define DELAY_WEIGHT        8        // frames over which the delay is taken
 #define TRANSIT_STEP_MAX_US 10000000 // a larger step is an outage or a clock, not jitter
+#define ASLEEP_NS           (2 * SOTTO_NS_PER_S) // nobody asked so long: what was decoded is old
 #define PAST_SAMPLES        STRETCH_LAG_MAX
 #define AHEAD_SAMPLES       (3 * SOTTO_FRAME_SAMPLES + STRETCH_LAG_MAX)
 #define SAMPLE_US(us)       ((us)*SOTTO_SAMPLE_RATE / 1000000)
@@ -36,6 +37,8 @@ struct sotto_playout {
     unsigned history_loaded; // ticks back that can be spoken of; 0: none
     uint64_t history_tick;   // from this packet
     uint32_t unstretched;    // asks since the last stretch
+    bool has_asked;
+    sotto_ns asked; // last
     bool has_transit;
     int64_t transit_us;
     uint64_t jitter_16; // RFC 3550 §A.8: sixteen times the estimate
@@ -416,8 +419,27 @@ static void stretch(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
     }
 }
 
+// After a sleep neither what waits nor its last sound, by concealment, is heard.
+static void forget_if_asleep(struct sotto_playout *p, sotto_ns now)
+{
+    if (p->has_asked && now > p->asked && now - p->asked > ASLEEP_NS) {
+        if (p->store.any) {
+            drop_before(p, p->store.newest + 1);
+        }
+        voice_decoder_reset(p->decoder);
+        p->concealing = SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES;
+        p->history_loaded = 0;
+        p->sound = false;
+        p->left = 0;
+        sotto_wipe(p->pcm, sizeof p->pcm);
+    }
+    p->has_asked = true;
+    p->asked = now;
+}
+
 bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now)
 {
+    forget_if_asleep(p, now);
     if (!playout_policy_begin(&p->policy, &p->store, now) && p->left == 0) {
         silence(pcm);
         return false;

@@ -460,6 +460,26 @@ static void reset_starts_over(void **state)
 }
 
 // Clocks that jump, in either direction, harm nothing.
+// What was last heard before a sleep is not what is heard first after it.
+static void a_sleep_is_followed_by_silence(void **state)
+{
+    (void)state;
+    encode_tone();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (int asleep_s = 1; asleep_s <= 10; asleep_s += 9) {
+        struct sotto_playout *p = make();
+        sotto_ns now = SOTTO_NS_PER_S;
+        talk(p, 0, 50, &now);
+        now += (sotto_ns)asleep_s * SOTTO_NS_PER_S;
+        assert_false(sotto_playout_get(p, pcm, now));
+        assert_int_equal(is_silent(pcm),
+                         asleep_s == 10); // a consumer that asks seldom is concealed
+        uint64_t tick = 50 + (uint64_t)asleep_s * 50;
+        assert_true(talk(p, tick, tick + 50, &now) > 25);
+        sotto_playout_free(p);
+    }
+}
+
 static void wild_clocks(void **state)
 {
     (void)state;
@@ -523,6 +543,7 @@ int main(void)
         cmocka_unit_test(copies_begin_nothing),
         cmocka_unit_test(spans_change_without_a_gap),
         cmocka_unit_test(reset_starts_over),
+        cmocka_unit_test(a_sleep_is_followed_by_silence),
         cmocka_unit_test(wild_clocks),
         cmocka_unit_test(allocation_failures),
     };
