@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -39,6 +40,14 @@ def join(path, parts):
             with wave.open(str(part)) as f:
                 out.writeframes(f.readframes(f.getnframes()))
     return path
+
+
+def pitch_hz(samples):
+    """By its rising zero crossings; the median is not led astray by a torn period."""
+    rises = [i - samples[i] / (samples[i + 1] - samples[i]) for i in range(len(samples) - 1)
+             if samples[i] < 0 <= samples[i + 1]]
+    periods = [b - a for a, b in zip(rises, rises[1:])]
+    return RATE / statistics.median(periods) if periods else 0
 
 
 def samples_of(path):
@@ -138,12 +147,19 @@ class Sound(Scene):
                 os.environ[key] = value
 
     def hears(self, source, seconds=2):
-        """Waits until something loud goes through a source."""
+        """Waits until something loud goes through a source: the last second of it."""
         deadline = time.monotonic() + 20 * SLOW
         while time.monotonic() < deadline:
-            if level_db(self.pulse.record(source, seconds)) > -40:
-                return
+            samples = self.pulse.record(source, seconds)
+            if level_db(samples) > -40:
+                return samples[-RATE:]
         self.fail(f"nothing is heard at {source}")
+
+    def hears_tone(self, source, hertz):
+        """At its own pitch, whatever the rates of the devices are."""
+        got = pitch_hz(self.hears(source))
+        print(f"[{hertz} Hz is heard as {got:.1f}] ", end="", flush=True)
+        self.assertAlmostEqual(got, hertz, delta=hertz / 100)
 
     def echo_heard(self, processing):
         """Bob speaks from a file; Ada's microphone hears her loudspeaker: how loud that comes back."""
@@ -182,11 +198,14 @@ class Sound(Scene):
         listener = self.listen(bob, mic="silence", speaker="device:speaker")
         call = self.call(ada, "bob", "--processing", "off", *options, mic="device:mic")
         self.until(call, "active")
-        tone = self.pulse.play(make_tone(self.here / "tone.wav", 60), "mic_air")
+        self.plays(440, "mic_air")
+        self.hears_tone("speaker.monitor", 440)
+        return call, listener
+
+    def plays(self, hertz, sink):
+        tone = self.pulse.play(make_tone(self.here / f"{hertz}.wav", 60, hertz), sink)
         self.addCleanup(tone.wait)
         self.addCleanup(tone.terminate)
-        self.hears("speaker.monitor")
-        return call, listener
 
     def hang_up(self, call, listener):
         call.process.terminate()
@@ -203,20 +222,25 @@ class Sound(Scene):
         self.pulse.speaker("speaker", rate=16000)
         listener.wait_for("word of its return", lambda e: e.get("event") == "audio_changed" and
                           "back" in e["text"], 10 * SLOW)
-        self.hears("speaker.monitor")
+        self.hears_tone("speaker.monitor", 440)
         self.hang_up(call, listener)
 
     def test_microphone_is_pulled_out(self):
         call, listener = self.in_call()
         self.pulse.microphone("spare", rate=16000)
         self.pulse.ctl("set-default-source", "spare")
-        tone = self.pulse.play(make_tone(self.here / "other.wav", 60, 700), "spare_air")
-        self.addCleanup(tone.wait)
-        self.addCleanup(tone.terminate)
+        self.plays(700, "spare_air")
         self.pulse.unload("mic")
+        self.pulse.unload("mic_air")
         call.wait_for("word of the change", is_event("audio_changed"), 10 * SLOW)
         time.sleep(1)
-        self.hears("speaker.monitor")
+        self.hears_tone("speaker.monitor", 700)
+        self.pulse.microphone("mic", rate=8000)
+        self.plays(1000, "mic_air")
+        call.wait_for("word of its return", lambda e: e.get("event") == "audio_changed" and
+                      "back" in e["text"], 10 * SLOW)
+        time.sleep(1)
+        self.hears_tone("speaker.monitor", 1000)
         self.hang_up(call, listener)
 
     def test_program_was_asleep(self):
