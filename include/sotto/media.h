@@ -126,8 +126,8 @@ void sotto_playout_set_neural(struct sotto_playout *p, bool on);
 // Whether packets' history is understood: neural parts on, and their weights there.
 bool sotto_playout_has_history(const struct sotto_playout *p);
 // The next frame; always fills pcm. Returns true if it holds received sound (not concealed, not
-// the silence before the first packet). Not asked for 2 s, it was asleep: what waits is dropped, and
-// there is silence until something new comes.
+// the silence before the first packet). Not asked for 2 s, it was asleep: what waits is dropped,
+// and there is silence until something new comes.
 bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now);
 void sotto_playout_reset(struct sotto_playout *p); // after hold or a long outage
 void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out);
