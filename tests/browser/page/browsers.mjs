@@ -12,6 +12,10 @@ const ARGS = [
   '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
 ];
+// What browsers under test are told otherwise.
+const UNTHROTTLED = [
+  '--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
+];
 // What a browser writes on its console when the network is away: its own words, not the page's.
 const NETWORK = /net::ERR_|WebSocket connection to|Failed to load resource|Failed to establish a connection|Unknown error -\d+/;
 // Chromium does not know this word of the policy, which the standard (WebTransport, section 5) demands.
@@ -29,6 +33,13 @@ try {
 export function missing() {
   if (!chromium) return 'npm ci in tests/browser first';
   return path ? undefined : 'there is no Chromium';
+}
+
+// The driver has each page look at itself as if it were in front, for ever; from now on this one knows when it
+// is not. There is no other way to the connection on which the driver said so.
+export async function mayBeHidden(page) {
+  const session = page._connection.toImpl(page).delegate._mainFrameSession._client;
+  await session.send('Emulation.setFocusEmulationEnabled', { enabled: false });
 }
 
 // Says what goes wrong in a page that no test asks about. One for each context.
@@ -55,10 +66,11 @@ export class Browsers {
 
   // The browser whose microphone hears that WAV file, from its beginning and again and again; null: a
   // machine without a microphone.
-  async browser(wav) {
-    const name = wav ?? 'none';
+  async browser(wav, throttles) {
+    const name = `${wav ?? 'none'} ${throttles}`;
     if (!this.running.has(name)) {
-      this.running.set(name, await chromium.launch(this.#program(wav)));
+      const more = throttles ? { ignoreDefaultArgs: UNTHROTTLED } : {};
+      this.running.set(name, await chromium.launch({ ...this.#program(wav), ...more }));
     }
     return this.running.get(name);
   }
@@ -75,9 +87,10 @@ export class Browsers {
   }
 
   // A device. permission: whether the person allows the microphone; networkMayFail: what the
-  // browser says of a network that is away is no error then.
-  async context({ wav, permission = true, networkMayFail = this.networkMayFail, ...options }) {
-    const browser = await this.browser(wav);
+  // browser says of a network that is away is no error then; throttles: the browser spares its pages in
+  // the background, as people's do.
+  async context({ wav, permission = true, networkMayFail = this.networkMayFail, throttles = false, ...options }) {
+    const browser = await this.browser(wav, throttles);
     return this.#prepare(await browser.newContext({ locale: 'en-GB', ...options }), permission, networkMayFail);
   }
 

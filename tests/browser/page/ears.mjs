@@ -7,9 +7,15 @@ import { writeFileSync } from 'node:fs';
 // Runs in each page before anything else. Not a module: no name of this file is visible in it.
 export function listenIn() {
   const PIECE = 4096;
+  const FROZEN_MS = 3000; // so much sound is missing
   const recordings = { mic: [], speaker: [] };
   const connect = AudioNode.prototype.connect;
   const wallOf = () => performance.timeOrigin + performance.now();
+
+  function add(recording, piece) {
+    recording.pieces.push(piece);
+    recording.samples += piece.length;
+  }
 
   function record(kind, context, node, output) {
     const recording = { rate: context.sampleRate, pieces: [], start: Infinity, samples: 0 };
@@ -20,11 +26,12 @@ export function listenIn() {
       for (let i = 0; i < samples.length; i++) {
         piece[i] = Math.max(-32768, Math.min(32767, Math.round(samples[i] * 32768)));
       }
-      recording.pieces.push(piece);
-      recording.samples += piece.length;
       // When its first sample was: the least late of all pieces says it best.
-      const start = wallOf() - recording.samples * 1000 / recording.rate;
+      const start = wallOf() - (recording.samples + piece.length) * 1000 / recording.rate;
+      const missing = start - recording.start;
+      if (missing > FROZEN_MS) add(recording, new Int16Array(Math.round(missing * recording.rate / 1000)));
       recording.start = Math.min(recording.start, start);
+      add(recording, piece);
     };
     recordings[kind].push(recording);
     connect.call(node, recorder, output ?? 0);

@@ -27,6 +27,7 @@ const groups = await Promise.all([
   import('./quiet.test.mjs').then((m) => m.quietTests),
   import('./trouble.test.mjs').then((m) => m.troubleTests),
   import('./network.test.mjs').then((m) => m.networkTests),
+  import('./background.test.mjs').then((m) => m.backgroundTests),
   import('./voice.test.mjs').then((m) => m.voiceTests),
   import('./story.test.mjs').then((m) => m.storyTests),
 ]);
