@@ -78,7 +78,7 @@ struct path {
     size_t reports_room; // in the cell that is being made
     sotto_ns report_at;
     double lag_sum_ms, lag_max_ms, encode_us, play_us;
-    uint64_t asks, reports, modes[4], spans[CELL_SPAN_MAX + 1];
+    uint64_t asks, reports, modes[VOICE_PLAIN + 1], spans[CELL_SPAN_MAX + 1];
     double ear_sum_ms, spike_worst_ms;
     uint64_t ears;
     sotto_ns now;
@@ -326,7 +326,7 @@ static void print_figures(const struct path *p)
     }
     printf("{\"delay_ms\": %.1f, \"delay_max_ms\": %.1f, \"added_max_ms\": %.1f, \"lost\": %.4f, "
            "\"real\": %s, \"copied\": %.3f, \"concealed\": %.4f, \"stretched\": %.4f, "
-           "\"skipped\": %llu, \"late\": %llu, \"calm\": %.2f, \"bursts\": %.2f, "
+           "\"skipped\": %llu, \"late\": %llu, \"calm\": %.2f, \"heavy\": %.2f, \"bursts\": %.2f, "
            "\"ear_ms\": %.1f, \"after_spike_ms\": %.0f, \"ms40\": %.2f, \"ms60\": %.2f, "
            "\"cpu_encode\": %.4f, \"cpu_play\": %.4f}\n",
            delay_ms(p->lag_sum_ms / (double)p->asks), delay_ms(p->lag_max_ms), p->lag_max_ms,
@@ -335,6 +335,7 @@ static void print_figures(const struct path *p)
            (double)(s.shortened + s.lengthened) / SOTTO_SAMPLE_RATE / seconds,
            (unsigned long long)s.skipped, (unsigned long long)s.late,
            (double)p->modes[VOICE_CALM] / (double)p->sent,
+           (double)p->modes[VOICE_HEAVY] / (double)p->sent,
            (double)p->modes[VOICE_BURSTS] / (double)p->sent,
            p->ear_sum_ms / (double)(p->ears > 0 ? p->ears : 1), p->spike_worst_ms,
            (double)p->spans[2] / (double)p->sent, (double)p->spans[3] / (double)p->sent,
@@ -354,7 +355,7 @@ static bool parse(struct options *o, int argc, char **argv)
         {"profile", required_argument, NULL, 'p'},
         {0},
     };
-    static const char *const modes[] = {"calm", "loss", "bursts", "plain"};
+    static const char *const modes[] = {"calm", "loss", "heavy", "bursts", "plain"};
     int c;
     *o = (struct options){.profile = trace_find("clean"), .seed = 1, .mode = -1, .neural = true};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -369,7 +370,7 @@ static bool parse(struct options *o, int argc, char **argv)
         } else if (c == 'p') {
             o->span = strcmp(optarg, "auto") == 0 ? 0 : (unsigned)strtoul(optarg, NULL, 10) / 20;
         } else if (c == 'm') {
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i <= VOICE_PLAIN; i++) {
                 o->mode = strcmp(modes[i], optarg) == 0 ? i : o->mode;
             }
         } else {
@@ -433,7 +434,7 @@ int main(int argc, char **argv)
     static const int16_t nothing[SOTTO_FRAME_SAMPLES];
     if (!parse(&p.o, argc, argv)) {
         fputs("usage: voice_eval [--trace NAME] [--seed N] [--csv FILE] [--no-neural]\n"
-              "                  [--mode calm|loss|bursts|plain] [--profile auto|20|40|60]\n"
+              "                  [--mode calm|loss|heavy|bursts|plain] [--profile auto|20|40|60]\n"
               "                  SPOKEN.wav HEARD.wav\n",
               stderr);
         return 2;

@@ -39,7 +39,6 @@ NAMES = {"clean": "nothing", "loss5": "5 % lost", "loss10": "10 % lost", "loss20
 QUICK_TRACES, QUICK_SYSTEMS = "clean,loss20", "sotto"
 WORDS = "clean,loss20,loss30,burst120,burst250"
 BASE_MS = 40       # of the path, one way; left out of all delays (trace.h)
-LEVEL_DB = -13.7   # PLCMOS depends on the level: at this one the recordings themselves get 3.81
 LEAD_S = 2.5       # silence before the speech, in which a call settles
 TAIL_S = 1.5
 GAP_S = 0.5        # between the recordings
@@ -341,7 +340,7 @@ def parse():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--base", type=int, default=BASE_MS, metavar="MS",
                    help="delay of every path, one way, left out of all figures (40)")
-    p.add_argument("--level", type=float, default=LEVEL_DB, metavar="DB",
+    p.add_argument("--level", type=float, default=score.LEVEL_DB, metavar="DB",
                    help="PLCMOS is taken at this level (-13.7)")
     p.add_argument("--together", type=int, default=3, help="calls at the same time (3)")
     p.add_argument("--words", default=WORDS, metavar="TRACES", help="count words on these")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Voice over bad networks, scored.
 
-    bench/voice/score.py --build build/release [--out DIR] [--plcmos DIR] [--traces A,B] [--seeds N]
-                         [--words] [-- options of voice_eval]
+    bench/voice/score.py --build build/release [--out DIR] [--plcmos DIR] [--level DB] [--traces A,B]
+                         [--seeds N] [--words] [-- options of voice_eval]
 
 Takes the LibriVox recordings of Debian's pocketsphinx-testdata through voice_eval with each trace
 and seed, and prints a table (Markdown); figures.csv in DIR has a row for each run. PLCMOS needs the
@@ -23,6 +23,7 @@ import sys
 import wave
 
 SPEECH = '/usr/share/pocketsphinx/test/data/librivox'
+LEVEL_DB = -13.7   # PLCMOS depends on the level: at this one the recordings themselves get 3.85
 GAP_SAMPLES = 8000  # half a second between the recordings
 TRACES = ('clean loss5 loss10 loss20 loss30 burst60 burst120 burst250 jitter10 jitter30 jitter60 '
           'spikes reorder outage drift+ drift- jitter30loss10 '
@@ -100,6 +101,20 @@ def plcmos(folder, paths):
     return scores
 
 
+def at_level(path, level_db):
+    """A copy for the meter, beside it."""
+    with wave.open(path) as w:
+        rate, pcm = w.getframerate(), array.array('h', w.readframes(w.getnframes()))
+    gain = 10 ** (level_db / 20)
+    out = path[:-4] + '-scored.wav'
+    with wave.open(out, 'wb') as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(rate)
+        w.writeframes(array.array('h', [round(s * gain) for s in pcm]).tobytes())
+    return os.path.abspath(out)
+
+
 def run(options, source, trace, seed):
     name = '%s/%s-%d' % (options.out, trace, seed)
     out = subprocess.run([options.build + '/bench/voice/voice_eval', '--trace', trace, '--seed',
@@ -137,6 +152,8 @@ def main():
     p.add_argument('--build', default='build/release')
     p.add_argument('--out', default='build/voice')
     p.add_argument('--plcmos')
+    p.add_argument('--level', type=float, default=LEVEL_DB, metavar='DB',
+                   help='PLCMOS is taken at this level (%(default)s)')
     p.add_argument('--traces', default=','.join(TRACES))
     p.add_argument('--seeds', type=int, default=2)
     p.add_argument('--words', action='store_true')
@@ -148,10 +165,11 @@ def main():
     traces = options.traces.split(',')
     rows = [run(options, source, t, s + 1) for t in traces
             for s in range(1 if t in ('clean', 'drift+', 'drift-') else options.seeds)]
-    scores = plcmos(options.plcmos, [r['wav'] for r in rows])
+    marked = [at_level(r['wav'], options.level) if options.plcmos else None for r in rows]
+    scores = plcmos(options.plcmos, marked)
     want = said()
-    for r in rows:
-        r['plcmos'] = scores.get(r['wav'])
+    for r, wav in zip(rows, marked):
+        r['plcmos'] = scores.get(wav)
         r['wer'] = errors(want, heard_words(r['wav'])) / len(want) if options.words else None
     with open(options.out + '/figures.csv', 'w', newline='', encoding='utf-8') as f:
         names = sorted({k for r in rows for k in r})

@@ -188,12 +188,13 @@ class Sotto:
         total = {k: sum(float(r[k] or 0) for r in lines)
                  for k in ("played", "copies", "dred", "concealed")}
         restored = total["copies"] + total["dred"]
-        lost = restored + total["concealed"]
+        # In frames of 20 ms. Not what was concealed: that is also what is put in while playing waits.
+        lost = sum(float(r["cells_lost"] or 0) * float(r["tick_ms"]) / 20 for r in lines)
         lags = [float(r["lag_ms"]) for r in lines if r["lag_ms"]]
         return direction(
             network, heard, offset_ms,
             concealed=total["concealed"] / max(1, total["played"] + total["concealed"]),
-            real=restored / lost if network["lost"] >= 5 else None, lag_max_ms=max(lags, default=None),
+            real=min(1, restored / max(1, lost)) if network["lost"] >= 5 else None, lag_max_ms=max(lags, default=None),
             lags=lags, cpu=end["statistics"]["cpu_s"] / end["statistics"]["talk_s"])
 
 

@@ -448,8 +448,10 @@ bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES]
     while (p->left < SOTTO_FRAME_SAMPLES) {
         decode_next(p, now);
     }
-    int64_t lag_us = playout_policy_lag_us(&p->policy, p->left, now);
-    p->stats.lag_us = lag_us < UINT32_MAX ? (uint32_t)lag_us : UINT32_MAX;
+    if (p->sound) { // while playing waits nothing is played
+        int64_t lag_us = playout_policy_lag_us(&p->policy, p->left, now);
+        p->stats.lag_us = lag_us < UINT32_MAX ? (uint32_t)lag_us : UINT32_MAX;
+    }
     stretch(p, excess_us, now);
     memcpy(pcm, p->pcm + PAST_SAMPLES, SOTTO_FRAME_SAMPLES * sizeof *pcm);
     p->left -= SOTTO_FRAME_SAMPLES;

@@ -8,8 +8,10 @@
 // What a mode begins and ends at, in the report's units.
 #define LOSS_BEGIN       5  // of 255: 2 %
 #define LOSS_END         2  // 0.8 %
-#define BURST_BEGIN      12 // quarters of a cell: 60 ms
-#define BURST_END        8  // 40 ms; lone losses at 50 % are as long
+#define HEAVY_BEGIN      77 // 30 %
+#define HEAVY_END        51 // 20 %
+#define BURST_BEGIN      10 // quarters of a cell: 50 ms
+#define BURST_END        7  // 35 ms
 // Parts of a cell's usual room: of two, and of three equal frames.
 #define ROOM_USUAL       (CELL_PLAINTEXT_MAX_BYTES - 3) // the counter takes up to three bytes more
 #define HALF_BYTES       ((ROOM_USUAL - CELL_ITEM_OVERHEAD - EARLIER_OVERHEAD) / 2)
@@ -35,21 +37,24 @@ static_assert(VOICE_FILL_COPIES <= CELL_EARLIER_MAX, "as many as a cell may hold
 static_assert(CELL_SPAN_MAX == 3, "the tables know three spans");
 
 // With history: what one frame has at least, and Opus's share for history in the packet that has
-// it. docs/VOICE.md has what was measured.
+// it; nothing: done without. Lone losses of cells of one frame are better concealed, where copies
+// do not reach, than told of late. docs/VOICE.md has what was measured.
 struct plan {
     uint8_t frame, share;
 };
 
 static const struct plan plans[][CELL_SPAN_MAX + 1] = {
-    [VOICE_CALM] = {{0, 0}, {95, 3}, {50, 9}, {THIRD_BYTES, 0}},
-    [VOICE_LOSS] = {{0, 0}, {45, 20}, {42, 20}, {32, 25}},
-    [VOICE_BURSTS] = {{0, 0}, {50, 25}, {42, 20}, {32, 25}},
-    [VOICE_PLAIN] = {{0, 0}, {SOTTO_VOICE_PACKET_BYTES, 0}, {HALF_BYTES, 0}, {THIRD_BYTES, 0}},
+    [VOICE_CALM] = {[1] = {95, 3}, [2] = {50, 9}},
+    [VOICE_LOSS] = {[2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_HEAVY] = {[2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_BURSTS] = {[1] = {50, 25}, [2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_PLAIN] = {{0}},
 };
 // Without.
 static const uint8_t frames[][CELL_SPAN_MAX + 1] = {
     [VOICE_CALM] = {0, HALF_BYTES, HALF_BYTES, THIRD_BYTES},
-    [VOICE_LOSS] = {0, THIRD_BYTES, THIRD_BYTES, QUARTER_BYTES},
+    [VOICE_LOSS] = {0, HALF_BYTES, THIRD_BYTES, QUARTER_BYTES},
+    [VOICE_HEAVY] = {0, THIRD_BYTES, THIRD_BYTES, QUARTER_BYTES},
     [VOICE_BURSTS] = {0, HALF_BYTES, THIRD_BYTES, QUARTER_BYTES},
     [VOICE_PLAIN] = {0, SOTTO_VOICE_PACKET_BYTES, HALF_BYTES, THIRD_BYTES},
 };
@@ -64,15 +69,24 @@ void voice_fill_wipe(struct voice_fill *f)
     sotto_wipe(f, sizeof *f);
 }
 
+static enum voice_mode choose_mode(const struct voice_fill *f, struct loss_view seen)
+{
+    if (seen.loss < (f->mode == VOICE_CALM ? LOSS_BEGIN : LOSS_END + 1)) {
+        return VOICE_CALM;
+    }
+    if (seen.burst >= (f->mode == VOICE_BURSTS ? BURST_END : BURST_BEGIN) * f->span) {
+        return VOICE_BURSTS;
+    }
+    return seen.loss < (f->mode == VOICE_HEAVY ? HEAVY_END : HEAVY_BEGIN) ? VOICE_LOSS
+                                                                          : VOICE_HEAVY;
+}
+
 void voice_fill_report(struct voice_fill *f, struct loss_view seen)
 {
     if (f->fixed) {
         return;
     }
-    unsigned begin = BURST_BEGIN * f->span, end = BURST_END * f->span;
-    bool calm = seen.loss < (f->mode == VOICE_CALM ? LOSS_BEGIN : LOSS_END + 1);
-    bool long_runs = seen.burst >= (f->mode == VOICE_BURSTS ? end : begin);
-    f->mode = calm ? VOICE_CALM : long_runs ? VOICE_BURSTS : VOICE_LOSS;
+    f->mode = choose_mode(f, seen);
     f->burst_ticks = (uint8_t)(seen.burst / LOSS_METER_BURST_UNITS);
     f->history = seen.history;
 }
@@ -100,7 +114,7 @@ static void keep_last(struct voice_fill *f)
 
 static bool uses_history(const struct voice_fill *f, const struct sotto_voice_encoder *e)
 {
-    return f->history && voice_encoder_has_history(e);
+    return f->history && voice_encoder_has_history(e) && plans[f->mode][f->span].share > 0;
 }
 
 static size_t frame_bytes(const struct voice_fill *f, bool history)
@@ -123,7 +137,7 @@ static struct voice_shape early_shape(const struct voice_fill *f, bool history)
     size_t usual = frame_bytes(f, history);
     size_t equal = f->early_room / f->span, bytes = usual < equal ? usual : equal;
     unsigned share = history ? plans[f->mode][f->span].share : 0;
-    bool first = f->early == 0 && share > 0;
+    bool first = f->early == 0 && history;
     if (first) {
         size_t rest = f->early_room - (f->span - 1) * bytes;
         bytes = rest < SOTTO_VOICE_PACKET_MAX_BYTES ? rest : SOTTO_VOICE_PACKET_MAX_BYTES;
@@ -131,7 +145,7 @@ static struct voice_shape early_shape(const struct voice_fill *f, bool history)
     return (struct voice_shape){
         .bytes = bytes,
         .history = first ? share : 0,
-        .remembers = share > 0,
+        .remembers = history,
         .wideband = usual < WIDEBAND_BYTES,
     };
 }
@@ -184,8 +198,7 @@ static size_t choose_copies(const struct voice_fill *f, bool history,
                             uint8_t out[VOICE_FILL_COPIES])
 {
     size_t n = 0;
-    if (f->mode == VOICE_PLAIN || (history && (f->mode != VOICE_LOSS || f->span > 1)) ||
-        (f->mode == VOICE_CALM && f->span > 1)) {
+    if (f->mode == VOICE_PLAIN || history || (f->mode == VOICE_CALM && f->span > 1)) {
         return 0;
     }
     if (f->mode == VOICE_BURSTS) {
@@ -199,7 +212,7 @@ static size_t choose_copies(const struct voice_fill *f, bool history,
         return n;
     }
     out[n++] = 1;
-    if (!history && f->mode == VOICE_LOSS) {
+    if (f->mode == VOICE_HEAVY) {
         out[n++] = 2;
     }
     return n;
@@ -256,7 +269,7 @@ static struct voice_shape shape_for(const struct voice_fill *f, bool history, si
     return (struct voice_shape){
         .bytes = bytes < limit ? bytes : limit,
         .history = history && f->span == 1 ? plans[f->mode][1].share : 0,
-        .remembers = history && plans[f->mode][f->span].share > 0,
+        .remembers = history,
         .wideband = usual < WIDEBAND_BYTES,
     };
 }

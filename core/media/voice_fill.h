@@ -10,13 +10,13 @@
 //
 //             with history (DRED) at both ends         without
 //   calm      the frame at a high rate, history        the frame, a copy of the one before
-//   loss      the frame, a copy of the one before,     the frame, copies of the two before
-//             history over some 400 ms
+//   loss      the frame, a copy of the one before      the same
+//   heavy     the frame, copies of the two before      the same
 //   bursts    the frame, history over some 500 ms      the frame, a copy of the one as many cells
 //                                                      before as two bursts have
 //
 // Of span 2 history in the first frame, or under loss a copy of one frame of the cell before. Of
-// span 3 three frames, and the same under loss at the cost of their quality.
+// span 3 three frames, and the same under loss at the cost of their quality. Heavy loss is as loss.
 //
 // A report only chooses among these: one that lies spoils nothing but what its own sender hears.
 #ifndef SOTTO_MEDIA_VOICE_FILL_H
@@ -32,6 +32,7 @@
 enum voice_mode {
     VOICE_CALM,
     VOICE_LOSS,
+    VOICE_HEAVY,
     VOICE_BURSTS,
     VOICE_PLAIN, // as version 0.1 sent: 60 bytes, nothing else; for measurements
 };

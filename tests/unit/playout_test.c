@@ -209,6 +209,24 @@ static void passed_over_frames_leave(void **state)
     sotto_playout_free(p);
 }
 
+// While nothing comes, nothing is played: it lags behind nothing.
+static void a_gap_is_no_lag(void **state)
+{
+    (void)state;
+    encode_tone();
+    struct sotto_playout *p = make();
+    int16_t pcm[SOTTO_FRAME_SAMPLES];
+    for (uint64_t t = 0; t < 120; t++) {
+        if (t < 30 || t >= 90) {
+            assert_int_equal(put(p, t, t * TICK), 0);
+        }
+        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        assert_true(stats_of(p).lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
+    }
+    assert_in_range(stats_of(p).concealed, 60, 64);
+    sotto_playout_free(p);
+}
+
 static void refuses_bad_lengths(void **state)
 {
     (void)state;
@@ -533,6 +551,7 @@ int main(void)
         cmocka_unit_test(jitter_as_in_rfc3550),
         cmocka_unit_test(jitter_of_new_frames_only),
         cmocka_unit_test(passed_over_frames_leave),
+        cmocka_unit_test(a_gap_is_no_lag),
         cmocka_unit_test(refuses_bad_lengths),
         cmocka_unit_test(not_opus),
         cmocka_unit_test(conceals_then_falls_silent),

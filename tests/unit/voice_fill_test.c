@@ -52,7 +52,8 @@ static size_t used(const struct cell_content *c)
     return n;
 }
 
-static const struct loss_view calm = {0, 0, true}, lossy = {50, 5, true}, bursty = {25, 24, true};
+static const struct loss_view calm = {0, 0, true}, lossy = {50, 5, true}, heavy = {90, 6, true},
+                              bursty = {25, 24, true};
 
 static struct loss_view without_history(struct loss_view v)
 {
@@ -63,16 +64,16 @@ static struct loss_view without_history(struct loss_view v)
 static void every_mode_fills_the_cell(void **state)
 {
     (void)state;
-    const struct loss_view views[] = {calm, lossy, bursty};
-    for (size_t i = 0; i < 6; i++) {
+    const struct loss_view views[] = {calm, bursty, lossy, heavy};
+    for (size_t i = 0; i < 8; i++) {
         struct rig r = open_rig();
-        struct loss_view view = i < 3 ? views[i] : without_history(views[i - 3]);
-        bool history = voice_encoder_has_history(r.e); // not without DRED's weights
+        struct loss_view view = i < 4 ? views[i] : without_history(views[i - 4]);
+        bool history = voice_encoder_has_history(r.e) && i < 2; // not without DRED's weights
         voice_fill_report(&r.fill, view);
         for (int k = 0; k < 20; k++) {
             struct cell_content c = next(&r, ROOM);
             if (k >= 16) { // all copies there are, without what Opus padded them with
-                assert_in_range(used(&c), history && i < 3 ? ROOM : ROOM - 15, ROOM);
+                assert_in_range(used(&c), history ? ROOM : ROOM - 15, ROOM);
             }
         }
         close_rig(&r);
@@ -83,7 +84,7 @@ static void copies_are_the_frames_before(void **state)
 {
     (void)state;
     struct rig r = open_rig();
-    voice_fill_report(&r.fill, without_history(lossy));
+    voice_fill_report(&r.fill, heavy);
     uint8_t before[2][SOTTO_VOICE_PACKET_MAX_BYTES];
     size_t len[2] = {0};
     for (int k = 0; k < 20; k++) {
@@ -102,24 +103,28 @@ static void copies_are_the_frames_before(void **state)
     close_rig(&r);
 }
 
-// A copy is a packet of its own: of the right length in time, and shorter than the packet that held
-// history as well.
+// A copy is a packet of its own: of the right length in time, without the padding of its cell, and
+// without the history that it had when it was calm.
 static void copies_are_bare(void **state)
 {
     (void)state;
     struct rig r = open_rig();
     struct sotto_voice_decoder *d;
+    struct voice_history *h;
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     assert_int_equal(sotto_voice_decoder_new(&d, sotto_env_default()), 0);
-    voice_fill_report(&r.fill, lossy);
+    assert_int_equal(voice_history_new(&h, sotto_env_default()), 0);
     for (int k = 0; k < 30; k++) {
+        voice_fill_report(&r.fill, k < 10 ? calm : lossy);
         struct cell_content c = next(&r, ROOM);
-        if (k > 0) {
-            assert_in_range(c.earlier_count, 1, 2);
-            assert_true(c.earlier[0].len < 70);
+        if (k >= 10) {
+            assert_int_equal(c.earlier_count, 1);
+            assert_true(c.earlier[0].len < (k == 10 ? 100 : 70));
             assert_int_equal(sotto_voice_decode(d, c.earlier[0].packet, c.earlier[0].len, pcm), 0);
+            assert_int_equal(voice_history_reach(h, c.earlier[0].packet, c.earlier[0].len), 0);
         }
     }
+    voice_history_free(h);
     sotto_voice_decoder_free(d);
     close_rig(&r);
 }
@@ -135,9 +140,11 @@ static void modes_hold_on(void **state)
     } steps[] = {
         {{0, 0, true}, VOICE_CALM},    {{4, 5, true}, VOICE_CALM},
         {{5, 5, true}, VOICE_LOSS},    {{3, 5, true}, VOICE_LOSS},
-        {{2, 5, true}, VOICE_CALM},    {{30, 12, true}, VOICE_BURSTS},
-        {{30, 9, true}, VOICE_BURSTS}, {{30, 7, true}, VOICE_LOSS},
-        {{30, 11, true}, VOICE_LOSS},  {{255, 255, true}, VOICE_BURSTS},
+        {{2, 5, true}, VOICE_CALM},    {{30, 10, true}, VOICE_BURSTS},
+        {{30, 7, true}, VOICE_BURSTS}, {{30, 6, true}, VOICE_LOSS},
+        {{30, 9, true}, VOICE_LOSS},   {{76, 6, true}, VOICE_LOSS},
+        {{77, 6, true}, VOICE_HEAVY},  {{51, 6, true}, VOICE_HEAVY},
+        {{50, 6, true}, VOICE_LOSS},   {{255, 255, true}, VOICE_BURSTS},
         {{0, 255, true}, VOICE_CALM},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
