@@ -1,11 +1,11 @@
 #!/bin/bash
 # Builds each variant named (see packaging/setup.sh) and runs its tests; `fuzz` is a short pass of every
 # fuzz target, `bench` of the measurements (after `release`). Whatever happens, the last line is the
-# sum: "N passed, N failed, N skipped".
+# sum: "N passed, N failed, N skipped"; before it is what failed, and why.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 why=
 # What differs between compilers shows in the core. The tests that talk over networks for minutes run
 # once, with sanitizers; those that are short also as they are shipped.
 declare -A left_out=([release]='--no-suite long' [clang]='--no-suite system --no-suite net --no-suite browser')
@@ -71,6 +71,7 @@ run_tests() {
     # meson itself may fail without a failed test in its log.
     [ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    [ "$f" -eq 0 ] || why+=$(python3 tests/failures.py "$variant" "$log" 2>&1)$'\n'
 }
 
 for variant in "$@"; do
@@ -82,6 +83,7 @@ for variant in "$@"; do
     esac
 done
 
+[ -z "$why" ] || printf '\n%s' "$why"
 echo
 echo "$passed passed, $failed failed, $skipped skipped"
 # Nothing tested is not a success.

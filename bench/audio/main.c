@@ -273,7 +273,7 @@ static void likeness_of(const struct sounds *s, double from, double to, struct l
     }
     memset(out, 0, sizeof(*out));
     if (sound_from_48k(&spoken, a, n) != 0 || sound_from_48k(&heard, b, n) != 0 ||
-        !likeness_measure(out, &spoken, &heard)) {
+        !likeness_measure(out, &spoken, &heard, LIKENESS_STRETCH_MS)) {
         fprintf(stderr, "no likeness could be measured\n");
     }
     free(spoken.pcm);

@@ -11,7 +11,6 @@
 
 #define CHUNK        4800                 // at 48 kHz
 #define FRAME        (LIKENESS_RATE / 50) // 20 ms
-#define STRETCH      (LIKENESS_RATE * 2)  // has a delay of its own
 #define ACTIVE_DB    30.0                 // frames of speech: this much below the strongest or more
 #define LOST_DB      20.0                 // weaker than it should be by this much: lost
 #define SILENT_DB    (-60.0)              // nothing that is stronger: silence
@@ -76,7 +75,7 @@ static size_t next_chunk(struct source *from, int16_t chunk[CHUNK])
 static int take_in(struct sound *out, struct source *from)
 {
     struct sound s = {0};
-    size_t room = 0, n;
+    size_t room = 0, n, taken = 0;
     int16_t chunk[CHUNK];
     int err = 0;
     SpeexResamplerState *r = speex_resampler_init(1, WAV_RATE, LIKENESS_RATE, 10, &err);
@@ -87,7 +86,14 @@ static int take_in(struct sound *out, struct source *from)
     err = 0;
     while (err == 0 && (n = next_chunk(from, chunk)) > 0) {
         err = feed(&s, &room, r, chunk, n);
+        taken += n;
     }
+    // Silence pushes out what the filter still holds: a sound is as long as it was.
+    n = (size_t)speex_resampler_get_input_latency(r);
+    memset(chunk, 0, sizeof(chunk));
+    err = err != 0 ? err : feed(&s, &room, r, chunk, n < CHUNK ? n : CHUNK);
+    taken = (size_t)((uint64_t)taken * LIKENESS_RATE / WAV_RATE);
+    s.samples = s.samples < taken ? s.samples : taken;
     speex_resampler_destroy(r);
     if (err != 0) {
         free(s.pcm);
@@ -175,19 +181,20 @@ static long delay_of(const struct sound *x, const struct sound *y)
     return align_fine(x, y, from, length, coarse, LIKENESS_RATE / 50, &fit);
 }
 
-// Writes y to `to`, each stretch at the delay that fits it best.
+// Writes y to `to`, each stretch at the delay that fits it best; the end of less than half a
+// stretch at that of the one before.
 static void lay_stretches(struct likeness *out, float *to, const struct sound *x,
-                          const struct sound *y, long delay)
+                          const struct sound *y, long delay, size_t stretch)
 {
     long span = (long)LIKENESS_LOCAL_MS * LIKENESS_RATE / 1000, least = delay, most = delay;
     long last = delay;
     double sum = 0, count = 0;
     double floor = strongest_db(x) - ACTIVE_DB;
-    for (size_t at = 0; at < x->samples; at += STRETCH) {
-        size_t n = x->samples - at < STRETCH ? x->samples - at : STRETCH;
+    for (size_t at = 0; at < x->samples; at += stretch) {
+        size_t n = x->samples - at < stretch ? x->samples - at : stretch;
         double fit = 0;
         long own = last;
-        if (n == STRETCH && level_db(x->pcm + at, n) > floor) {
+        if (n * 2 >= stretch && level_db(x->pcm + at, n) > floor) {
             own = align_wide(x, y, at, n, delay, span, &fit);
         }
         if (fit < 0.3) { // nothing to go by
@@ -253,7 +260,8 @@ static double or_zero(double v)
     return isnan(v) ? 0 : v;
 }
 
-bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard)
+bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard,
+                      unsigned stretch_ms)
 {
     struct likeness l = {
         .spoken_s = (double)spoken->samples / LIKENESS_RATE,
@@ -277,7 +285,7 @@ bool likeness_measure(struct likeness *out, const struct sound *spoken, const st
     l.delay_ms = (double)delay * 1000 / LIKENESS_RATE;
     shift(laid, heard, 0, spoken->samples, delay);
     l.estoi = or_zero(estoi(spoken->pcm, laid, spoken->samples));
-    lay_stretches(&l, laid, spoken, heard, delay);
+    lay_stretches(&l, laid, spoken, heard, delay, (size_t)stretch_ms * LIKENESS_RATE / 1000);
     l.likeness = or_zero(estoi(spoken->pcm, laid, spoken->samples));
     count_lost(&l, spoken, laid);
     free(laid);

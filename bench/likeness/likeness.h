@@ -11,11 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIKENESS_RATE        10000                 // the paper's; everything here has it
-#define LIKENESS_MAX_SAMPLES (LIKENESS_RATE * 900) // 15 minutes
-#define LIKENESS_LAG_MAX_MS  60000                 // delays are looked for up to here, both ways
-#define LIKENESS_LOCAL_MS    500                   // a jitter buffer moves sound by at most this
-#define LIKENESS_SAME        0.60                  // at least: the same speech was heard
+#define LIKENESS_RATE           10000                 // the paper's; everything here has it
+#define LIKENESS_MAX_SAMPLES    (LIKENESS_RATE * 900) // 15 minutes
+#define LIKENESS_LAG_MAX_MS     60000                 // delays are looked for up to here, both ways
+#define LIKENESS_LOCAL_MS       500                   // a jitter buffer moves sound by at most this
+#define LIKENESS_SAME           0.60                  // at least: the same speech was heard
+// Stretches have a delay of their own. What moves sound within one counts against it: in
+// measurements; not where the question is only whether the same speech was heard at all: there a
+// jitter buffer may be at work on a busy machine, or two, as in an echo.
+#define LIKENESS_STRETCH_MS     2000
+#define LIKENESS_STRETCH_MIN_MS 200 // a syllable, or any sound fits any other
 
 struct sound {
     float *pcm; // full scale 1.0, LIKENESS_RATE
@@ -27,7 +32,7 @@ struct likeness {
     double active_s;          // of speech in what was spoken
     bool silent;              // nothing, or next to nothing, was heard: the rest means nothing
     double delay_ms;          // heard minus spoken, each from the beginning of its file
-    double delay_min_ms, delay_mean_ms, delay_max_ms; // of stretches of two seconds
+    double delay_min_ms, delay_mean_ms, delay_max_ms; // of stretches
     double estoi;                                     // at the one delay
     double likeness;                                  // ESTOI with each stretch at its own delay
     double lost;    // share of the active 20 ms frames that were not heard
@@ -39,8 +44,10 @@ int sound_read(struct sound *out, const char *path);
 // From 48 kHz samples.
 int sound_from_48k(struct sound *out, const int16_t *pcm, size_t samples);
 
-// spoken needs at least half a second of speech: else false, and *out is unchanged.
-bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard);
+// stretch_ms: LIKENESS_STRETCH_MS, or less, down to LIKENESS_STRETCH_MIN_MS. spoken needs at least
+// half a second of speech: else false, and *out is unchanged.
+bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard,
+                      unsigned stretch_ms);
 
 // Something like speech at 48 kHz, for tests: syllables, voiced or hissed, with pauses. Another
 // seed is another text.

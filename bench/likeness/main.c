@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--at-least X]
+// likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--stretch MS] [--at-least X]
 // likeness --speech SEED FILE.wav
 #include "likeness.h"
 
@@ -21,17 +21,19 @@ struct options {
     bool json;
     double offset_ms; // when HEARD's file begins, after SPOKEN's
     double at_least;
+    double stretch_ms;
     uint32_t speech; // seed; 0: compare
 };
 
 #define SPEECH_SECONDS 4
 
 static const char usage[] =
-    "usage: likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--at-least X]\n"
+    "usage: likeness SPOKEN.wav HEARD.wav [--json] [--offset MS] [--stretch MS] [--at-least X]\n"
     "       likeness --speech SEED FILE.wav\n"
     "How alike what was heard is to what was spoken (ESTOI, Jensen and Taal 2016): 1 the same,\n"
     "0 unrelated. --offset: HEARD's file begins so many ms after SPOKEN's; then the delay is from\n"
-    "mouth to ear. With --at-least the exit code is 1 if the likeness is less.\n"
+    "mouth to ear. --stretch: so long is each part that is compared at a delay of its own, 200 to\n"
+    "2000 ms (2000). With --at-least the exit code is 1 if the likeness is less.\n"
     "The second form makes four seconds of something like speech; another seed, another text.\n";
 
 static bool load(struct sound *out, const char *path)
@@ -76,11 +78,9 @@ static void print_text(const struct likeness *l, const struct options *o)
 static bool parse(struct options *o, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"offset", required_argument, NULL, 'o'},
-        {"at-least", required_argument, NULL, 'a'},
-        {"speech", required_argument, NULL, 's'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},           {"offset", required_argument, NULL, 'o'},
+        {"at-least", required_argument, NULL, 'a'}, {"stretch", required_argument, NULL, 't'},
+        {"speech", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -95,9 +95,14 @@ static bool parse(struct options *o, int argc, char **argv)
             o->offset_ms = value;
         } else if (c == 's') {
             o->speech = (uint32_t)value;
+        } else if (c == 't') {
+            o->stretch_ms = value;
         } else {
             o->at_least = value;
         }
+    }
+    if (o->stretch_ms < LIKENESS_STRETCH_MIN_MS || o->stretch_ms > LIKENESS_STRETCH_MS) {
+        return false;
     }
     return argc - optind == (o->speech != 0 ? 1 : 2);
 }
@@ -120,7 +125,7 @@ static int write_speech(uint32_t seed, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.at_least = -1};
+    struct options o = {.at_least = -1, .stretch_ms = LIKENESS_STRETCH_MS};
     struct sound spoken = {0}, heard = {0};
     struct likeness l = {0};
     int code = FAILED;
@@ -134,7 +139,7 @@ int main(int argc, char **argv)
     if (!load(&spoken, argv[optind]) || !load(&heard, argv[optind + 1])) {
         goto out;
     }
-    if (!likeness_measure(&l, &spoken, &heard)) {
+    if (!likeness_measure(&l, &spoken, &heard, (unsigned)o.stretch_ms)) {
         fprintf(stderr, "likeness: %s: less than half a second of speech\n", argv[optind]);
         goto out;
     }

@@ -56,7 +56,7 @@ ends() {
 
 fail_of() {
     for f in "$T"/*.out "$T"/*.err; do
-        [ ! -s "$f" ] || { echo "  $f:" && tail -n 25 "$f" | cut -c1-400 | sed 's/^/    /'; } >&2
+        [ ! -s "$f" ] || { echo "  $f:" && tail -n 25 "$f" | cut -c1-2000 | sed 's/^/    /'; } >&2
     done
     fail "$*"
 }
@@ -82,10 +82,11 @@ line_of() { grep -n -m1 -F -e "$2" "$T/$1.out" | cut -d: -f1; }
 listening() { until_has "$1" '"state":"ready"'; }
 
 speech() { "$LIKENESS" --speech "$1" "$2" || fail "no speech"; }
-# heard SPOKEN HEARD: the same speech, though on a busy machine not the best of it.
+# heard SPOKEN HEARD: the same speech, though on a busy machine not the best of it: there jitter
+# buffers move it back and forth, by tens of milliseconds within a second; an echo passes two of them.
+# So each syllable is compared where it is. Measured like this: 0.85 and more, 0.68 over WebSocket
+# beside a disk that is kept busy, and less than 0.15 for other speech.
 heard() {
-    "$LIKENESS" "$1" "$2" --at-least 0.6 >"$T/likeness" || {
-        cat "$T/likeness" >&2
-        fail_of "$2 is not what was spoken"
-    }
+    "$LIKENESS" "$1" "$2" --stretch 200 --at-least 0.5 >"$T/likeness" ||
+        fail_of "$2 is not what was spoken: $(tr -s ' \n' ' ' <"$T/likeness")"
 }

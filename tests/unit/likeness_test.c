@@ -29,16 +29,24 @@ static double chance(void)
     return (random_state >> 8) / 16777216.0;
 }
 
-static struct likeness measure(const int16_t *spoken, const int16_t *heard, size_t heard_samples)
+static struct likeness measure_parts(const int16_t *spoken, size_t spoken_samples,
+                                     const int16_t *heard, size_t heard_samples,
+                                     unsigned stretch_ms)
 {
     struct sound x = {0}, y = {0};
     struct likeness l = {0};
-    assert_int_equal(sound_from_48k(&x, spoken, SAMPLES), 0);
+    assert_int_equal(sound_from_48k(&x, spoken, spoken_samples), 0);
     assert_int_equal(sound_from_48k(&y, heard, heard_samples), 0);
-    assert_true(likeness_measure(&l, &x, &y));
+    assert_int_equal(x.samples, spoken_samples * LIKENESS_RATE / RATE);
+    assert_true(likeness_measure(&l, &x, &y, stretch_ms));
     free(x.pcm);
     free(y.pcm);
     return l;
+}
+
+static struct likeness measure(const int16_t *spoken, const int16_t *heard, size_t heard_samples)
+{
+    return measure_parts(spoken, SAMPLES, heard, heard_samples, LIKENESS_STRETCH_MS);
 }
 
 // ---- the parts ----------------------------------------------------------------------------------
@@ -142,6 +150,8 @@ static void other_speech_is_not_alike(void **state)
         struct likeness l = measure(a, b, SAMPLES);
         assert_true(l.likeness < LIKENESS_SAME - 0.2);
         assert_false(l.silent);
+        l = measure_parts(a, SAMPLES, b, SAMPLES, LIKENESS_STRETCH_MIN_MS);
+        assert_true(l.likeness < LIKENESS_SAME - 0.2);
         free(b);
     }
     free(a);
@@ -161,7 +171,7 @@ static void silence_is_told_from_speech(void **state)
     struct sound x = {0}, y = {0};
     assert_int_equal(sound_from_48k(&x, b, SAMPLES), 0);
     assert_int_equal(sound_from_48k(&y, a, SAMPLES), 0);
-    assert_false(likeness_measure(&l, &x, &y));
+    assert_false(likeness_measure(&l, &x, &y, LIKENESS_STRETCH_MS));
     free(x.pcm);
     free(y.pcm);
     free(a);
@@ -198,6 +208,40 @@ static void a_delay_that_changes_is_followed(void **state)
     free(b);
 }
 
+static void so_is_one_that_changes_before_the_last_stretch(void **state)
+{
+    (void)state;
+    int16_t *a = make_speech(3), *b = calloc(SAMPLES, sizeof(*b));
+    size_t four = RATE * 4, at = RATE * 2;
+    memcpy(b, a, at * sizeof(*b));
+    memcpy(b + at, a + at + 960, (four - at) * sizeof(*b)); // 20 ms left out
+    for (size_t end = four; end >= four - RATE; end -= RATE / 2) {
+        struct likeness l = measure_parts(a, end, b, end, LIKENESS_STRETCH_MS);
+        assert_true(l.estoi < 0.9);
+        assert_true(l.likeness > 0.95);
+    }
+    free(a);
+    free(b);
+}
+
+// As by two jitter buffers on a busy machine.
+static void a_delay_that_changes_all_the_time_takes_short_stretches(void **state)
+{
+    (void)state;
+    int16_t *a = make_speech(3), *b = calloc(SAMPLES, sizeof(*b));
+    size_t part = RATE * 2 / 5;
+    for (size_t at = 0; at + part <= SAMPLES; at += part) {
+        size_t delay = at / part % 3 * 2880; // 0, 60, 120 ms
+        memcpy(b + at + delay, a + at, (part - delay) * sizeof(*b));
+    }
+    struct likeness l = measure(a, b, SAMPLES);
+    assert_true(l.likeness < LIKENESS_SAME);
+    l = measure_parts(a, SAMPLES, b, SAMPLES, LIKENESS_STRETCH_MIN_MS);
+    assert_true(l.likeness > LIKENESS_SAME + 0.1);
+    free(a);
+    free(b);
+}
+
 static void noise_makes_it_less(void **state)
 {
     (void)state;
@@ -228,6 +272,8 @@ int main(void)
         cmocka_unit_test(silence_is_told_from_speech),
         cmocka_unit_test(lost_frames_are_counted),
         cmocka_unit_test(a_delay_that_changes_is_followed),
+        cmocka_unit_test(so_is_one_that_changes_before_the_last_stretch),
+        cmocka_unit_test(a_delay_that_changes_all_the_time_takes_short_stretches),
         cmocka_unit_test(noise_makes_it_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

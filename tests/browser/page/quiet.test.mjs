@@ -9,33 +9,37 @@ import { t } from './text.mjs';
 
 const VOICE = { voice: '0870' };
 
+// To a worker that is active: one that is still being installed gets nothing, and nobody says so.
 async function push(phone) {
   const tools = await phone.context.newCDPSession(phone.page);
-  const seen = [];
-  tools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => seen.push(...registrations));
-  await tools.send('ServiceWorker.enable');
   const { origin } = phone.scene.stage;
-  const ours = () => seen.find((one) => one.scopeURL.startsWith(origin) && !one.isDeleted);
-  await until('the service worker is there', async () => ours() !== undefined, 15000, 100);
-  await tools.send('ServiceWorker.deliverPushMessage', { origin, registrationId: ours().registrationId, data: '' });
+  let registrationId;
+  tools.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
+    const active = versions.find((one) => one.scriptURL.startsWith(origin) && one.status === 'activated');
+    registrationId = active?.registrationId ?? registrationId;
+  });
+  await tools.send('ServiceWorker.enable');
+  await until('the service worker is active', () => registrationId !== undefined, 15000, 100);
+  await tools.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data: '' });
   await tools.detach();
 }
 
+// What is shown now; closing ends some time after it was asked for.
+const notifications = (worker) => worker.evaluate(async () => (await self.registration.getNotifications())
+  .map(({ body, silent, requireInteraction, vibrate }) => ({ body, silent, requireInteraction, vibrate: [...vibrate ?? []] })));
+
 // What it shows once a push has come, with no page in sight; it is taken away again.
 async function shown(phone) {
-  const [worker] = phone.context.serviceWorkers();
+  const worker = await until('the service worker is there', () => phone.context.serviceWorkers()[0], 15000, 100);
   // Left, it counts as in sight for a moment, and then rings by itself.
   await until('no page is in sight', () => worker.evaluate(async () =>
     (await self.clients.matchAll({ type: 'window', includeUncontrolled: true })).length === 0), 15000, 100);
   await push(phone);
-  let notifications = [];
-  await until('something is shown', async () => {
-    notifications = await worker.evaluate(async () => (await self.registration.getNotifications())
-      .map(({ body, silent, requireInteraction, vibrate }) => ({ body, silent, requireInteraction, vibrate: [...vibrate ?? []] })));
-    return notifications.length > 0;
-  }, 15000, 100);
+  let found = [];
+  await until('something is shown', async () => (found = await notifications(worker)).length > 0, 15000, 100);
   await worker.evaluate(async () => (await self.registration.getNotifications()).forEach((one) => one.close()));
-  return notifications;
+  await until('it is taken away', async () => (await notifications(worker)).length === 0, 15000, 100);
+  return found;
 }
 
 async function setQuiet(phone, on) {

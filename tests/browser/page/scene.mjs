@@ -10,9 +10,16 @@ import { Browsers } from './browsers.mjs';
 import { ROOT, Stage } from './stage.mjs';
 
 const TIMEOUT_MS = 90000;
+const REASON_LINES = 12;
 // What a failed scenario looked like; ignored by git.
 const FAILURES = join(ROOT, 'build/browser-failures');
 const only = process.env.SOTTO_ONLY && new RegExp(process.env.SOTTO_ONLY, 'i');
+
+// tests/run.sh says it again at the end of everything.
+function tell(name, error) {
+  const lines = String(error.stack ?? error).split('\n').slice(0, REASON_LINES);
+  console.log(`FAILED: ${name}\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
 
 export class Scene {
   async open() {
@@ -30,9 +37,13 @@ export class Scene {
   scenario(name, act, { lacks } = {}) {
     if (only && !only.test(name)) return;
     test(name, { timeout: TIMEOUT_MS, skip: lacks ?? false }, async (t) => {
+      let over = false;
+      t.signal.addEventListener('abort', () => over || tell(name, `not over within ${TIMEOUT_MS} ms`));
       try {
         await act(t);
       } catch (error) {
+        over = true;
+        tell(name, error);
         await this.#keep(name);
         throw error;
       } finally {
@@ -41,8 +52,11 @@ export class Scene {
         this.errors = await this.browsers.closeContexts();
         await this.stage.stopPrograms();
         await this.stage.relayRuns();
+        over = true;
       }
-      assert.equal(this.errors.join('\n'), '', 'nothing went wrong that nobody looked at');
+      if (this.errors.length === 0) return;
+      tell(name, this.errors.join('\n'));
+      assert.fail(`something went wrong that nobody looked at: ${this.errors.join('\n')}`);
     });
   }
 
