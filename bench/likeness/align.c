@@ -4,10 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define STEP        (LIKENESS_RATE / 200) // 5 ms
-#define FLOOR_DB    (-60.0)               // below full scale: what is weaker is silence
-#define COARSE      4                     // samples that align_wide takes together
-#define OVERLAP_MIN 100                   // steps: half a second in common, or it says nothing
+#define STEP        (LIKENESS_RATE / 200)   // 5 ms
+#define FLOOR_DB    (-60.0)                 // below full scale: what is weaker is silence
+#define COARSE      4                       // samples that align_wide takes together
+#define OVERLAP_MIN 100                     // steps: half a second in common, or it says nothing
+#define APART       (LIKENESS_LOCAL_MS / 5) // steps: nearer ones are the same candidate
+#define NONE        (-2.0)                  // less than any score
 
 struct envelope {
     float *db;
@@ -87,28 +89,56 @@ static size_t overlap(size_t x_len, size_t y_len, long lag, size_t *x_at, size_t
     return a < b ? a : b;
 }
 
-long align_coarse(const struct sound *x, const struct sound *y, long max_lag)
+// score[0] is that of -most.
+static void score_lags(double *score, long most, const struct envelope *x, const struct envelope *y)
 {
-    struct envelope ex = {0}, ey = {0};
-    long best = 0;
-    double best_score = -2;
-    if (make_envelope(&ex, x) && make_envelope(&ey, y)) {
-        long most = max_lag / STEP;
-        normalise(&ex);
-        normalise(&ey);
-        // Not the correlation of the common part alone: a short one fits too easily.
-        for (long lag = -most; lag <= most; lag++) {
-            size_t x_at, y_at, n = overlap(ex.steps, ey.steps, lag, &x_at, &y_at);
-            double score = n == 0 ? 0 : product(ex.db + x_at, ey.db + y_at, n);
-            if (n >= OVERLAP_MIN && score > best_score) {
-                best_score = score;
-                best = lag;
-            }
+    // Not the correlation of the common part alone: a short one fits too easily.
+    for (long lag = -most; lag <= most; lag++) {
+        size_t x_at, y_at, n = overlap(x->steps, y->steps, lag, &x_at, &y_at);
+        score[lag + most] = n < OVERLAP_MIN ? NONE : product(x->db + x_at, y->db + y_at, n);
+    }
+}
+
+static size_t take_best(long lags[ALIGN_CANDIDATES], double *score, long most)
+{
+    size_t found = 0;
+    while (found < ALIGN_CANDIDATES) {
+        long best = 0;
+        for (long i = 1; i <= 2 * most; i++) {
+            best = score[i] > score[best] ? i : best;
+        }
+        if (score[best] <= NONE) {
+            break;
+        }
+        lags[found++] = (best - most) * STEP;
+        for (long i = best - APART < 0 ? 0 : best - APART; i <= best + APART && i <= 2 * most;
+             i++) {
+            score[i] = NONE;
         }
     }
+    return found;
+}
+
+size_t align_coarse(long lags[ALIGN_CANDIDATES], const struct sound *x, const struct sound *y,
+                    long max_lag)
+{
+    struct envelope ex = {0}, ey = {0};
+    long most = max_lag / STEP;
+    size_t found = 0;
+    double *score = calloc(2 * (size_t)most + 1, sizeof(*score));
+    if (score != NULL && make_envelope(&ex, x) && make_envelope(&ey, y)) {
+        normalise(&ex);
+        normalise(&ey);
+        score_lags(score, most, &ex, &ey);
+        found = take_best(lags, score, most);
+    }
+    free(score);
     free(ex.db);
     free(ey.db);
-    return best * STEP;
+    if (found == 0) {
+        lags[found++] = 0;
+    }
+    return found;
 }
 
 long align_fine(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,

@@ -15,6 +15,7 @@
 #define LOST_DB      20.0                 // weaker than it should be by this much: lost
 #define SILENT_DB    (-60.0)              // nothing that is stronger: silence
 #define ACTIVE_MIN_S 0.5
+#define LAG_MAX      ((long)LIKENESS_LAG_MAX_MS * LIKENESS_RATE / 1000)
 #define FINE_STRETCH (LIKENESS_RATE * 8) // the longest piece for the first fine alignment
 
 // ---- taking sound in ----------------------------------------------------------------------------
@@ -168,9 +169,8 @@ static size_t loudest(const struct sound *x, const struct sound *y, long lag, si
     return best;
 }
 
-static long delay_of(const struct sound *x, const struct sound *y)
+static long delay_near(const struct sound *x, const struct sound *y, long coarse)
 {
-    long coarse = align_coarse(x, y, (long)LIKENESS_LAG_MAX_MS * LIKENESS_RATE / 1000);
     size_t length = FINE_STRETCH;
     size_t least = x->samples < y->samples ? x->samples : y->samples;
     if (length > least / 2) {
@@ -260,6 +260,18 @@ static double or_zero(double v)
     return isnan(v) ? 0 : v;
 }
 
+static void measure_near(struct likeness *l, float *laid, const struct sound *spoken,
+                         const struct sound *heard, long coarse, size_t stretch)
+{
+    long delay = delay_near(spoken, heard, coarse);
+    l->delay_ms = (double)delay * 1000 / LIKENESS_RATE;
+    shift(laid, heard, 0, spoken->samples, delay);
+    l->estoi = or_zero(estoi(spoken->pcm, laid, spoken->samples));
+    lay_stretches(l, laid, spoken, heard, delay, stretch);
+    l->likeness = or_zero(estoi(spoken->pcm, laid, spoken->samples));
+    count_lost(l, spoken, laid);
+}
+
 bool likeness_measure(struct likeness *out, const struct sound *spoken, const struct sound *heard,
                       unsigned stretch_ms)
 {
@@ -281,14 +293,14 @@ bool likeness_measure(struct likeness *out, const struct sound *spoken, const st
     if (laid == NULL) {
         return false;
     }
-    long delay = delay_of(spoken, heard);
-    l.delay_ms = (double)delay * 1000 / LIKENESS_RATE;
-    shift(laid, heard, 0, spoken->samples, delay);
-    l.estoi = or_zero(estoi(spoken->pcm, laid, spoken->samples));
-    lay_stretches(&l, laid, spoken, heard, delay, (size_t)stretch_ms * LIKENESS_RATE / 1000);
-    l.likeness = or_zero(estoi(spoken->pcm, laid, spoken->samples));
-    count_lost(&l, spoken, laid);
+    long lags[ALIGN_CANDIDATES];
+    size_t count = align_coarse(lags, spoken, heard, LAG_MAX);
+    // The others are for what is not alike at the likeliest.
+    for (size_t i = 0; i < count && (i == 0 || out->likeness < LIKENESS_SAME); i++) {
+        struct likeness one = l;
+        measure_near(&one, laid, spoken, heard, lags[i], (size_t)stretch_ms * LIKENESS_RATE / 1000);
+        *out = i == 0 || one.likeness > out->likeness ? one : *out;
+    }
     free(laid);
-    *out = l;
     return true;
 }

@@ -62,8 +62,12 @@ void fft(float re[], float im[], size_t n);
 // ESTOI of two sounds of the same length; NAN if there is too little speech in x.
 double estoi(const float *x, const float *y, size_t samples);
 
-// Samples by which y is later than x, from -max_lag to max_lag. By loudness, to 5 ms.
-long align_coarse(const struct sound *x, const struct sound *y, long max_lag);
+// Samples by which y is later than x, from -max_lag to max_lag. By loudness, to 5 ms; the most
+// likely one first. Of a few seconds whose delay wanders, loudness tells too little: the next may
+// be right. How many there are, at least one.
+#define ALIGN_CANDIDATES 6
+size_t align_coarse(long lags[ALIGN_CANDIDATES], const struct sound *x, const struct sound *y,
+                    long max_lag);
 // The same by waveform, to a sample, within `span` of `near`, using x[from .. from+length).
 // *correlation: how well it fits, -1 to 1.
 long align_fine(const struct sound *x, const struct sound *y, size_t from, size_t length, long near,

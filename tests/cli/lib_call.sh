@@ -84,8 +84,8 @@ listening() { until_has "$1" '"state":"ready"'; }
 speech() { "$LIKENESS" --speech "$1" "$2" || fail "no speech"; }
 # heard SPOKEN HEARD: the same speech, though on a busy machine not the best of it: there jitter
 # buffers move it back and forth, by tens of milliseconds within a second; an echo passes two of them.
-# So each syllable is compared where it is. Measured like this: 0.85 and more, 0.68 over WebSocket
-# beside a disk that is kept busy, and less than 0.15 for other speech.
+# So each syllable is compared where it is. Measured like this: 0.85 and more, 0.68 beside compilers
+# and a disk that is kept busy, and less than 0.2 for other speech.
 heard() {
     "$LIKENESS" "$1" "$2" --stretch 200 --at-least 0.5 >"$T/likeness" ||
         fail_of "$2 is not what was spoken: $(tr -s ' \n' ' ' <"$T/likeness")"
