@@ -65,7 +65,7 @@ double estoi(const float *x, const float *y, size_t samples);
 // Samples by which y is later than x, from -max_lag to max_lag. By loudness, to 5 ms; the most
 // likely one first. Of a few seconds whose delay wanders, loudness tells too little: the next may
 // be right. How many there are, at least one.
-#define ALIGN_CANDIDATES 6
+#define ALIGN_CANDIDATES 3
 size_t align_coarse(long lags[ALIGN_CANDIDATES], const struct sound *x, const struct sound *y,
                     long max_lag);
 // The same by waveform, to a sample, within `span` of `near`, using x[from .. from+length).
