@@ -6,7 +6,7 @@
 struct sotto_now clock_now(void)
 {
     struct timespec mono, wall;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_BOOTTIME, &mono);
     clock_gettime(CLOCK_REALTIME, &wall);
     return (struct sotto_now){
         .mono_ns = (sotto_ns)mono.tv_sec * SOTTO_NS_PER_S + (sotto_ns)mono.tv_nsec,

@@ -5,7 +5,8 @@
 
 #include <sotto/base.h>
 
-// CLOCK_MONOTONIC and CLOCK_REALTIME, now.
+// CLOCK_BOOTTIME and CLOCK_REALTIME, now. CLOCK_MONOTONIC stands still while the machine is
+// suspended: a call would not know how long it has slept.
 struct sotto_now clock_now(void);
 
 #endif

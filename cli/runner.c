@@ -432,7 +432,7 @@ static int make_loop(struct runner *r)
     if (uv_loop_init(&r->loop) != 0) {
         return SOTTO_EIO;
     }
-    r->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    r->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (r->timer_fd < 0 || uv_poll_init(&r->loop, &r->timer, r->timer_fd) != 0) {
         if (r->timer_fd >= 0) {
             close(r->timer_fd);

@@ -51,7 +51,7 @@ struct pass {
 static sotto_ns clock_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_BOOTTIME, &t);
     return (sotto_ns)t.tv_sec * SOTTO_NS_PER_S + (sotto_ns)t.tv_nsec;
 }
 

@@ -2,6 +2,7 @@
 // Whether each side hears what the other says, and how late. A side is a page (what its microphone
 // gave and its loudspeaker got is taken down, see ears.mjs) or the sotto program with WAV files.
 import assert from 'node:assert';
+import { uptime } from 'node:os';
 
 import { take } from './ears.mjs';
 import { likeness, sleep } from './stage.mjs';
@@ -11,10 +12,9 @@ const DELAY_MAX_MS = 600; // that it works; how well is measured elsewhere
 const TAIL_MS = 1000; // what was said last arrives a little later
 const SETTLE_MS = 500; // until both microphones are open
 
-// CLOCK_MONOTONIC, in which the program tells times, to the wall clock's milliseconds.
+// CLOCK_BOOTTIME, in which the program tells times, to the wall clock's milliseconds; to a hundredth of a second.
 function wallOf(nanoseconds) {
-  const now = process.hrtime.bigint();
-  return Date.now() - Number(now - BigInt(Math.round(nanoseconds))) / 1e6;
+  return Date.now() - (uptime() * 1e3 - nanoseconds / 1e6);
 }
 
 export class TabSide {
