@@ -31,6 +31,7 @@
 #define CELLS_MAX    30000         // ten minutes
 #define TAIL_NS      (500 * MS)
 #define LAG_USUAL_MS 60
+#define REPORTS_MAX  64    // on their way; more are not sent
 #define SPEECH_LEVEL 160.0 // mean square root from which on a frame counts as speech
 
 struct options {
@@ -52,9 +53,16 @@ enum fate {
 struct cell {
     sotto_ns leaves, arrival; // TRACE_LOST: never
     unsigned span;            // 0: this tick has no cell of its own
+    unsigned announced;       // by the last report of its sender
     bool lost, taken, speech;
     enum fate fate;
     uint8_t plain[ROOM];
+};
+
+struct report {
+    sotto_ns arrival;
+    struct loss_view view;
+    unsigned wish;
 };
 
 struct path {
@@ -72,12 +80,13 @@ struct path {
     sotto_ns tick_ns;         // of the sender, by the receiver's clock
     size_t sent;
     bool spoken_all;
-    // A report on its way.
-    struct loss_view report;
-    unsigned wish;
+    struct report waiting[REPORTS_MAX]; // on their way, the oldest first
+    size_t waiting_count;
+    unsigned told;       // the wish in the last one
+    unsigned announced;  // by the sender's own
     size_t reports_room; // in the cell that is being made
-    sotto_ns report_at;
     double lag_sum_ms, lag_max_ms, encode_us, play_us;
+    bool report_due;
     uint64_t asks, reports, modes[VOICE_PLAIN + 1], spans[CELL_SPAN_MAX + 1];
     double ear_sum_ms, spike_worst_ms;
     uint64_t ears;
@@ -119,9 +128,11 @@ static void begin_cell(struct path *p)
 {
     unsigned span = pace_begin(&p->pace, p->sent);
     size_t reserve = voice_fill_reserve(span);
-    p->reports_room = p->sent / REPORT_TICKS != (p->sent + span) / REPORT_TICKS // the other way
+    bool turn = p->sent / REPORT_TICKS != (p->sent + span) / REPORT_TICKS; // the other way
+    p->reports_room = turn || pace_announced(&p->pace) != p->announced
                           ? CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES
                           : 0;
+    p->announced = p->reports_room > 0 ? pace_announced(&p->pace) : p->announced;
     voice_fill_begin(&p->fill, span, span == 1 ? reserve : ROOM - p->reports_room);
 }
 
@@ -129,6 +140,7 @@ static void send_cell(struct path *p, struct cell *c, const int16_t *pcm, sotto_
 {
     struct cell_content content = {.has_report = p->reports_room > 0};
     c->span = p->fill.span;
+    c->announced = p->announced;
     check(voice_fill_cell(&p->fill, p->encoder, pcm, ROOM - p->reports_room, &content), "encode");
     check(cell_encode(&content, c->plain, sizeof c->plain), "cell");
     c->leaves = leaves;
@@ -162,6 +174,15 @@ static void send_tick(struct path *p, sotto_ns leaves)
     p->sent++;
 }
 
+static void take_reports(struct path *p, sotto_ns now)
+{
+    while (p->waiting_count > 0 && p->waiting[0].arrival <= now) {
+        voice_fill_report(&p->fill, p->waiting[0].view);
+        pace_asked(&p->pace, p->waiting[0].wish, p->sent);
+        memmove(p->waiting, p->waiting + 1, --p->waiting_count * sizeof p->waiting[0]);
+    }
+}
+
 static void send_until(struct path *p, sotto_ns now)
 {
     // Tick n is what was said up to tick n + 1 of the sender.
@@ -170,11 +191,7 @@ static void send_until(struct path *p, sotto_ns now)
         if (leaves > now || p->spoken_all || p->sent == CELLS_MAX) {
             return;
         }
-        if (p->report_at <= leaves) {
-            voice_fill_report(&p->fill, p->report);
-            pace_asked(&p->pace, p->wish, p->sent);
-            p->report_at = SOTTO_NEVER;
-        }
+        take_reports(p, leaves);
         send_tick(p, leaves);
     }
 }
@@ -185,11 +202,10 @@ static void receive(struct path *p, size_t tick, sotto_ns now)
 {
     struct cell_content content;
     check(cell_decode(&content, cells[tick].plain, sizeof cells[tick].plain), "cell");
-    unsigned span = cell_span(&content), announced = pace_announced(&p->pace);
+    unsigned span = cell_span(&content), announced = cells[tick].announced;
     loss_meter_note(&p->meter, tick, span);
     path_meter_note(&p->meter_of_path, tick, span, now);
     double before = cpu_us();
-    // As if the announcement came with every cell.
     sotto_playout_expect(p->playout, announced > span ? announced : span);
     for (size_t i = 0; i < content.earlier_count; i++) {
         if (!content.earlier[i].own && content.earlier[i].distance <= tick) {
@@ -264,6 +280,28 @@ static void watch_spikes(struct path *p, double lag_ms, sotto_ns now)
     p->spike_worst_ms = fmax(p->spike_worst_ms, phase);
 }
 
+// Reports travel back over a network like this one, in cells like these; a new wish in the next.
+static void report(struct path *p, sotto_ns now)
+{
+    unsigned wish = p->o.span > 0 ? p->o.span : path_meter_wish(&p->meter_of_path);
+    bool turn = ++p->reports % REPORT_TICKS == 0;
+    p->report_due = p->report_due || turn || wish != p->told;
+    if (p->reports % p->pace.span != 0) {
+        return;
+    }
+    sotto_ns arrival = trace_arrival(&p->back, now);
+    if (!p->report_due) {
+        return;
+    }
+    p->report_due = false;
+    p->told = wish;
+    if (arrival != TRACE_LOST && p->waiting_count < REPORTS_MAX) {
+        struct report *r = &p->waiting[p->waiting_count++];
+        *r = (struct report){.arrival = arrival, .view = loss_meter_view(&p->meter), .wish = wish};
+        r->view.history = p->o.neural;
+    }
+}
+
 static void ask(struct path *p, sotto_ns now)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
@@ -288,18 +326,7 @@ static void ask(struct path *p, sotto_ns now)
                 path_meter_wish(&p->meter_of_path));
     }
     watch_spikes(p, lag_ms, now);
-    // Reports travel back over a network like this one, in cells like these.
-    bool reports = ++p->reports % REPORT_TICKS == 0;
-    if (!reports && p->reports % p->pace.span != 0) {
-        return;
-    }
-    sotto_ns arrival = trace_arrival(&p->back, now);
-    if (reports && p->report_at == SOTTO_NEVER) {
-        p->report = loss_meter_view(&p->meter);
-        p->report.history = p->o.neural;
-        p->wish = p->o.span > 0 ? p->o.span : path_meter_wish(&p->meter_of_path);
-        p->report_at = arrival;
-    }
+    report(p, now);
 }
 
 // ---- figures ----------------------------------------------------------------------------------
@@ -414,7 +441,7 @@ static void open_path(struct path *p)
     trace_init(&p->trace, p->o.profile, p->o.seed);
     trace_init(&p->back, p->o.profile, p->o.seed + 1000);
     p->tick_ns = (sotto_ns)((double)SOTTO_TICK_NS / (1 + p->o.profile->far_clock_ppm * 1e-6));
-    p->report_at = SOTTO_NEVER;
+    p->told = p->announced = 1;
 }
 
 static void close_path(struct path *p)

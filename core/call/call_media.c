@@ -169,6 +169,18 @@ static void take_frame(struct sotto_device *d, const struct call *c,
 
 // ---- sending -----------------------------------------------------------------------------------
 
+static unsigned wish(const struct sotto_device *d, const struct call *c)
+{
+    return d->cfg.profile != SOTTO_PROFILE_AUTO ? (unsigned)d->cfg.profile
+                                                : path_meter_wish(&c->path);
+}
+
+// A new wish, and a span that will be new, are told at once: a link that is too thin fills up.
+static bool has_news(const struct sotto_device *d, const struct call *c)
+{
+    return wish(d, c) != c->told_wish || pace_announced(&c->pace) != c->told_span;
+}
+
 static void add_report(struct sotto_device *d, const struct call *c, struct cell_content *content)
 {
     struct sotto_playout_stats stats;
@@ -186,8 +198,7 @@ static void add_report(struct sotto_device *d, const struct call *c, struct cell
         .loss = view.loss,
         .burst = view.burst,
         .history = sotto_playout_has_history(c->playout),
-        .wish = (uint8_t)(d->cfg.profile != SOTTO_PROFILE_AUTO ? (unsigned)d->cfg.profile
-                                                               : path_meter_wish(&c->path)),
+        .wish = (uint8_t)wish(d, c),
         .span = (uint8_t)pace_announced(&c->pace),
         .playout_ms =
             (uint16_t)(playout_ms > CELL_PLAYOUT_MAX_MS ? CELL_PLAYOUT_MAX_MS : playout_ms),
@@ -202,7 +213,7 @@ static void begin_cell(struct sotto_device *d, struct call *c)
     cell_sealer_skip(c->sealer, span - 1);
     uint64_t ctr = cell_sealer_next_ctr(c->sealer);
     size_t room = cell_sealer_room(c->sealer), reserve = voice_fill_reserve(span);
-    c->report_wanted = c->peer_seen && ctr >= c->report_at;
+    c->report_wanted = c->peer_seen && (ctr >= c->report_at || has_news(d, c));
     if (c->report_wanted)
         room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
     // Voice keeps its frames whatever else is to be said; then comes control, then redundancy.
@@ -220,6 +231,8 @@ static void end_cell(struct sotto_device *d, struct call *c, const int16_t *pcm)
         add_report(d, c, &content);
         room -= CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES;
         c->report_at = ctr - ctr % CALL_REPORT_TICKS + CALL_REPORT_TICKS;
+        c->told_wish = content.report.wish;
+        c->told_span = content.report.span;
     }
     ctl_stream_fill(c->ctl, &content, c->control_room, c->rtt_ns, d->now.mono_ns);
     room -= cell_control_bytes(&content);
@@ -275,11 +288,20 @@ static void note_departure(struct call *c, sotto_ns now)
     c->sent_newest = c->cell_ctr;
 }
 
+// What is due and not done: then cells have waited as well.
+static void note_lateness(struct call *c, sotto_ns now)
+{
+    sotto_ns due = call_media_expiry(c);
+    if (now > due && now - due >= PATH_LATE_NS)
+        path_meter_late(&c->path, now);
+}
+
 void call_media_tick(struct sotto_device *d, struct call *c)
 {
     sotto_ns now = d->now.mono_ns;
     if (now < call_media_expiry(c))
         return;
+    note_lateness(c, now);
     if (!c->tick_prepared && c->circuit.attached) {
         call_rekey_poll(d, c);
         if (!c->media)
@@ -357,6 +379,7 @@ static void note_arrival(struct sotto_device *d, struct call *c, uint64_t ctr, u
 {
     c->cells_received++;
     loss_meter_note(&c->meter, ctr, span);
+    note_lateness(c, d->now.mono_ns);
     path_meter_note(&c->path, ctr, span, d->now.mono_ns);
     count_lost(c, ctr, span);
     if (!c->peer_seen || ctr > c->peer_ctr_highest) {

@@ -162,14 +162,15 @@ struct call {
     struct sotto_voice_encoder *encoder;
     struct voice_fill fill;
     struct sotto_playout *playout;
-    struct loss_meter meter; // of the cells received
-    struct path_meter path;  // likewise
-    struct pace pace;        // of the cells sent
-    unsigned peer_span;      // of the newest cell; 0 none
-    unsigned peer_announced; // what it is to be soon; 0 unknown
-    uint64_t report_at;      // counter from which a cell has a report
-    bool report_wanted;      // in the cell that is being made
-    size_t control_room;     // in it
+    struct loss_meter meter;       // of the cells received
+    struct path_meter path;        // likewise
+    struct pace pace;              // of the cells sent
+    unsigned peer_span;            // of the newest cell; 0 none
+    unsigned peer_announced;       // what it is to be soon; 0 unknown
+    uint64_t report_at;            // counter from which a cell has a report
+    unsigned told_wish, told_span; // by the last one; 0: none
+    bool report_wanted;            // in the cell that is being made
+    size_t control_room;           // in it
     sotto_ns next_tick;
     bool tick_prepared; // what is to be done before the next tick is done
     bool cell_made;     // `cell` is made and waits for its tick

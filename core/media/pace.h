@@ -20,7 +20,7 @@
 
 #include "wire/cell.h"
 
-#define PACE_NOTICE_TICKS 25  // half a second: two or three reports
+#define PACE_NOTICE_TICKS 10  // 200 ms: the report that announces it goes out at once
 #define PACE_REST_TICKS   100 // 2 s
 #define PACE_DWELL_TICKS  250 // 5 s
 

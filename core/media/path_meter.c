@@ -54,15 +54,23 @@ static void note_base(struct path_meter *m, int64_t transit, sotto_ns now)
     }
 }
 
-// Above the least delay of the last minute; 0 if nothing is known.
-static int64_t queue_us(const struct path_meter *m, int64_t transit)
+// Above the least delay of the last minute, or, negative, below it; 0 if nothing is known.
+static int64_t above_base(const struct path_meter *m, int64_t transit)
 {
+    bool any = false;
     int64_t most = 0;
     for (size_t i = 0; i < PATH_BASES; i++) {
-        int64_t above = m->base_any[i] ? difference(transit, m->base_us[i]) : 0;
-        most = above > most ? above : most;
+        int64_t above = difference(transit, m->base_us[i]);
+        most = m->base_any[i] && (!any || above > most) ? above : most;
+        any = any || m->base_any[i];
     }
     return most;
+}
+
+static int64_t queue_us(const struct path_meter *m, int64_t transit)
+{
+    int64_t above = above_base(m, transit);
+    return above > 0 ? above : 0;
 }
 
 static void begin_interval(struct path_meter *m, sotto_ns now)
@@ -70,6 +78,12 @@ static void begin_interval(struct path_meter *m, sotto_ns now)
     m->begun = now;
     m->begun_highest = m->highest;
     m->got = m->cells = 0;
+    m->timed = false;
+}
+
+static void begin_ramp(struct path_meter *m, sotto_ns now)
+{
+    m->ramp = (struct path_ramp){.since = now, .begun = now};
 }
 
 // Another path, another sender's clock, another span: what was seen tells nothing of it.
@@ -78,6 +92,7 @@ static void settle_anew(struct path_meter *m, sotto_ns now)
     m->count = 0;
     m->calm_since = SOTTO_NEVER;
     begin_interval(m, now);
+    begin_ramp(m, now);
 }
 
 static void start(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns now)
@@ -86,6 +101,8 @@ static void start(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns no
     m->highest = ctr;
     m->span = span;
     m->trial = false;
+    m->fits = 0;
+    m->steps = (struct path_steps){0};
     memset(m->base_any, 0, sizeof m->base_any);
     m->base_number = now / PATH_BASE_NS;
     settle_anew(m, now);
@@ -108,18 +125,32 @@ static uint32_t loss(const struct path_meter *m, uint32_t n)
     return got >= ticks ? 0 : (uint32_t)((ticks - got) * 255 / ticks);
 }
 
+// Whether the delay is known in all of the last n.
+static bool timed(const struct path_meter *m, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && i < m->count; i++) {
+        if (!back(m, i)->timed) {
+            return false;
+        }
+    }
+    return m->count >= n;
+}
+
 // ---- is it too thin? ----------------------------------------------------------------------------
 
 static bool grows(const struct path_meter *m)
 {
+    if (!timed(m, 3)) {
+        return false;
+    }
     int64_t now_us = back(m, 0)->queue_us, rise = PATH_GROWS_US;
-    return m->count >= 3 && now_us >= PATH_GROWN_US && now_us >= back(m, 1)->queue_us + rise &&
+    return now_us >= PATH_GROWN_US && now_us >= back(m, 1)->queue_us + rise &&
            back(m, 1)->queue_us >= back(m, 2)->queue_us + rise;
 }
 
 static bool creeps(const struct path_meter *m)
 {
-    if (m->count < 8 || back(m, 0)->queue_us < PATH_GROWN_US ||
+    if (!timed(m, 8) || back(m, 0)->queue_us < PATH_GROWN_US ||
         back(m, 0)->queue_us < back(m, 7)->queue_us + PATH_CREEPS_US) {
         return false;
     }
@@ -137,7 +168,7 @@ static bool creeps(const struct path_meter *m)
 static bool stands(const struct path_meter *m)
 {
     for (uint32_t i = 0; i < 4; i++) {
-        if (m->count < 4 || back(m, i)->queue_us < PATH_STANDING_US) {
+        if (!timed(m, 4) || back(m, i)->queue_us < PATH_STANDING_US) {
             return false;
         }
     }
@@ -147,7 +178,7 @@ static bool stands(const struct path_meter *m)
 static bool loses_evenly(const struct path_meter *m)
 {
     uint32_t least = UINT32_MAX, most = 0;
-    if (m->count < PATH_INTERVALS || loss(m, PATH_INTERVALS) < PATH_LOSS_EVEN) {
+    if (!timed(m, PATH_INTERVALS) || loss(m, PATH_INTERVALS) < PATH_LOSS_EVEN) {
         return false;
     }
     for (uint32_t i = 0; i < PATH_INTERVALS; i++) {
@@ -160,25 +191,29 @@ static bool loses_evenly(const struct path_meter *m)
 
 static bool loses_much(const struct path_meter *m)
 {
-    return m->count >= 8 && loss(m, 8) >= PATH_LOSS_TRIAL;
+    return timed(m, 8) && loss(m, 8) >= PATH_LOSS_TRIAL;
 }
 
 // ---- what is asked for --------------------------------------------------------------------------
 
-// The least larger span that needs no more cells than came through.
-static unsigned span_that_fits(const struct path_meter *m)
+// The least larger span that needs no more cells than these, which came through in a time.
+static unsigned span_that_fits(const struct path_meter *m, uint64_t cells, sotto_ns time)
+{
+    for (unsigned span = m->span + 1; span < CELL_SPAN_MAX; span++) {
+        if (cells * span * SOTTO_TICK_NS / 100 * SPARE_PERCENT >= time) {
+            return span;
+        }
+    }
+    return CELL_SPAN_MAX;
+}
+
+static unsigned span_by_intervals(const struct path_meter *m)
 {
     uint32_t cells = 0, n = m->count < RATE_INTERVALS ? m->count : RATE_INTERVALS;
     for (uint32_t i = 0; i < n; i++) {
         cells += back(m, i)->cells;
     }
-    uint64_t have = (uint64_t)cells * SPARE_PERCENT / 100;
-    for (unsigned span = m->span + 1; span < CELL_SPAN_MAX; span++) {
-        if (n * (PATH_INTERVAL_NS / SOTTO_TICK_NS) / span <= have) {
-            return span;
-        }
-    }
-    return CELL_SPAN_MAX;
+    return span_that_fits(m, cells, n * PATH_INTERVAL_NS);
 }
 
 static sotto_ns twice(sotto_ns ns, sotto_ns most)
@@ -186,16 +221,22 @@ static sotto_ns twice(sotto_ns ns, sotto_ns most)
     return ns < most / 2 ? 2 * ns : most;
 }
 
-static void ask_for_more(struct path_meter *m, bool trial, sotto_ns now)
+static void ask_for_more(struct path_meter *m, unsigned wish, sotto_ns now)
 {
-    m->trial = trial;
-    m->trial_from = m->span;
-    m->trial_loss = loss(m, 4);
-    m->wish = span_that_fits(m);
+    m->trial = false;
+    m->wish = wish;
     bool relapse = m->lowered != 0 && now - m->lowered < PATH_RELAPSE_NS;
     m->calm_ns = relapse ? twice(m->calm_ns, PATH_CALM_MAX_NS) : m->calm_ns;
     m->calm_since = SOTTO_NEVER;
     m->lowered = 0;
+}
+
+static void begin_trial(struct path_meter *m, sotto_ns now)
+{
+    ask_for_more(m, span_by_intervals(m), now);
+    m->trial = true;
+    m->trial_from = m->span;
+    m->trial_loss = loss(m, 4);
 }
 
 // Has the trial helped?
@@ -209,8 +250,25 @@ static void judge_trial(struct path_meter *m, sotto_ns now)
     }
 }
 
+// The queue that was there is gone.
+static bool is_drained(const struct path_meter *m)
+{
+    return timed(m, PATH_DRAINED) && back(m, 0)->queue_us <= PATH_CALM_US &&
+           back(m, 1)->queue_us <= PATH_CALM_US;
+}
+
 static void ask_for_less(struct path_meter *m, sotto_ns now)
 {
+    if (!back(m, 0)->timed) {
+        return;
+    }
+    if (m->fits != 0) {
+        if (is_drained(m)) {
+            m->wish = m->fits;
+            m->fits = 0;
+        }
+        return;
+    }
     if (back(m, 0)->queue_us > PATH_CALM_US) {
         m->calm_since = SOTTO_NEVER;
     } else if (m->calm_since == SOTTO_NEVER) {
@@ -233,9 +291,11 @@ static void decide(struct path_meter *m, sotto_ns now)
     bool lost = settled && now >= m->no_trial_until && (loses_evenly(m) || loses_much(m));
     if (m->trial && m->count >= PATH_TRIAL) {
         judge_trial(m, now);
-    } else if (m->span < CELL_SPAN_MAX && (queue || (lost && !m->trial))) {
-        ask_for_more(m, !queue, now);
-    } else if (m->span > 1 && settled && !m->trial) {
+    } else if (m->span < CELL_SPAN_MAX && queue) {
+        ask_for_more(m, span_by_intervals(m), now);
+    } else if (m->span < CELL_SPAN_MAX && lost && !m->trial) {
+        begin_trial(m, now);
+    } else if (m->span > 1 && (settled || m->fits != 0) && !m->trial) {
         ask_for_less(m, now);
     }
     if (m->lowered != 0 && now - m->lowered > 4 * PATH_RELAPSE_NS) {
@@ -248,7 +308,8 @@ static void end_interval(struct path_meter *m, sotto_ns now)
 {
     struct path_interval *i = &m->intervals[m->count % PATH_INTERVALS];
     *i = (struct path_interval){
-        .queue_us = queue_us(m, m->least_us),
+        .timed = m->timed,
+        .queue_us = m->timed ? queue_us(m, m->least_us) : 0,
         .ticks = (uint32_t)(m->highest - m->begun_highest),
         .got = m->got,
         .cells = m->cells,
@@ -259,11 +320,111 @@ static void end_interval(struct path_meter *m, sotto_ns now)
     decide(m, now);
 }
 
+// Does the queue grow, from window to window? Then the largest span lets it go soonest.
+static void end_window(struct path_meter *m, sotto_ns now)
+{
+    struct path_ramp *r = &m->ramp;
+    bool known = r->timed;
+    int64_t queue = known ? queue_us(m, r->least_us) : 0;
+    if (known && r->any && queue >= r->queue_us + PATH_RISES_US) {
+        r->rises++;
+    } else {
+        begin_ramp(m, now);
+        r->from_us = queue;
+    }
+    r->any = known;
+    r->queue_us = queue;
+    r->begun = now;
+    r->timed = false;
+    if (r->rises >= PATH_RISES && queue >= PATH_RISEN_US &&
+        queue - r->from_us >= PATH_STEPS * r->step_us && m->wish == m->span &&
+        m->span < CELL_SPAN_MAX) {
+        unsigned fits = span_that_fits(m, r->cells, now - r->since);
+        m->fits = fits < CELL_SPAN_MAX ? fits : 0;
+        ask_for_more(m, CELL_SPAN_MAX, now);
+    }
+}
+
+static void note_ramp(struct path_meter *m, int64_t transit, bool late, sotto_ns now)
+{
+    struct path_ramp *r = &m->ramp;
+    int64_t step = r->cells > 0 ? difference(transit, r->last_us) : 0;
+    r->step_us = step > r->step_us && step < JUMP_US ? step : r->step_us;
+    r->last_us = transit;
+    r->cells++;
+    if (!late && (!r->timed || difference(transit, r->least_us) < 0)) {
+        r->timed = true;
+        r->least_us = transit;
+    }
+    if (now - r->begun >= m->span * PATH_WINDOW_NS) {
+        end_window(m, now);
+    }
+}
+
 // Earlier by so much than all before.
 static bool leaps_back(const struct path_meter *m, int64_t transit)
 {
     size_t at = (size_t)(m->base_number % PATH_BASES);
     return m->base_any[at] && difference(transit, m->base_us[at]) < -JUMP_US;
+}
+
+void path_meter_late(struct path_meter *m, sotto_ns now)
+{
+    m->late_until = now + PATH_LATE_FOR_NS;
+}
+
+// Whether another one may be left out: on a very thin link each cell is a step.
+static bool may_leave_out(struct path_steps *s, sotto_ns now)
+{
+    sotto_ns from = s->paid > now ? s->paid : now;
+    if (from + PATH_STEP_EACH_NS > now + PATH_STEPS_NS) {
+        return false;
+    }
+    s->paid = from + PATH_STEP_EACH_NS;
+    return true;
+}
+
+// After a step that was left out: does what follows take it back?
+static void follow_step(struct path_steps *s, int64_t step)
+{
+    if (step >= 0) {
+        s->slack_us += step;
+        return;
+    }
+    int64_t slack = -step < s->slack_us ? -step : s->slack_us;
+    int64_t back = -step - slack < s->recent_us ? -step - slack : s->recent_us;
+    s->slack_us -= slack;
+    s->recent_us -= back;
+    s->sum_us -= back;
+}
+
+static int64_t next_step(struct path_steps *s, int64_t transit)
+{
+    int64_t step = s->any ? difference(transit, s->last_us) : 0;
+    s->any = true;
+    s->last_us = transit;
+    return step > JUMP_US || step < -JUMP_US ? 0 : step;
+}
+
+// Without the steps of a sender that stalled, and then went on from there. A step that is taken
+// back, or falls below all that was seen, was none of these.
+static int64_t without_steps(struct path_meter *m, int64_t transit, sotto_ns now)
+{
+    struct path_steps *s = &m->steps;
+    int64_t step = next_step(s, transit);
+    if (step >= PATH_STEP_US && may_leave_out(s, now)) {
+        s->sum_us += step;
+        s->recent_us = step;
+        s->slack_us = 0;
+        s->at = now;
+    } else if (now - s->at < PATH_STEP_NS) {
+        follow_step(s, step);
+    }
+    int64_t above = above_base(m, difference(transit, s->sum_us));
+    if (above < 0) {
+        s->sum_us = above < -s->sum_us ? 0 : s->sum_us + above;
+    }
+    return difference(transit, s->sum_us);
 }
 
 void path_meter_note(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns now)
@@ -281,10 +442,16 @@ void path_meter_note(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns
         settle_anew(m, now);
     }
     m->highest = ctr > m->highest ? ctr : m->highest;
-    note_base(m, transit, now);
-    if (m->cells == 0 || difference(transit, m->least_us) < 0) {
+    bool late = now < m->late_until;
+    if (!late) {
+        transit = without_steps(m, transit, now);
+        note_base(m, transit, now);
+    }
+    if (!late && (!m->timed || difference(transit, m->least_us) < 0)) {
+        m->timed = true;
         m->least_us = transit;
     }
+    note_ramp(m, transit, late, now);
     m->got += span;
     m->cells++;
     if (now - m->begun >= PATH_INTERVAL_NS) {

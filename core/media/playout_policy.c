@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/playout_policy.h"
 
+#include "wire/cell.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -155,7 +157,7 @@ static void catch_up(struct playout_policy *p, const struct frame_store *s, size
         p->owed--;
     }
     p->owed = 0;
-    while (s->newest > p->next && lateness_us(p, p->next, now) > limit_us) {
+    while (s->newest >= p->next + CELL_SPAN_MAX && lateness_us(p, p->next, now) > limit_us) {
         p->next++;
     }
 }

@@ -13,7 +13,9 @@
 //  of
 //    them, they are played late: the lag has grown by what it lacked, and shrinks again. Were they
 //    lost for good, as many ticks as were concealed are passed over, and the lag is what it was;
-//  - the lag is above DELAY_MAX_US: pass over what is too old.
+//  - the lag is above DELAY_MAX_US: pass over what is too old, but for the frames of one cell.
+//  Where
+//    a queue before a thin link makes all come later than that, they are all that there is.
 #ifndef SOTTO_MEDIA_PLAYOUT_POLICY_H
 #define SOTTO_MEDIA_PLAYOUT_POLICY_H
 
