@@ -22,6 +22,12 @@
 #define LEAN_EVERY          3
 #define CALM_EVERY          5
 #define FORCE_US            150000 // from here on a splice may be heard
+// What is neither small nor much waits for a pause in what is said, for so many asks.
+#define SMALL_US            20000
+#define MUCH_US             80000
+#define PAUSE_ASKS          100
+#define PAUSE_BELOW         300         // of the energy that was loud lately (25 dB) ...
+#define PAUSE_FADE          (1.0 / 200) // ... which is forgotten by so much a frame
 
 struct sotto_playout {
     const struct sotto_env *env;
@@ -37,6 +43,8 @@ struct sotto_playout {
     unsigned history_loaded; // ticks back that can be spoken of; 0: none
     uint64_t history_tick;   // from this packet
     uint32_t unstretched;    // asks since the last stretch
+    uint32_t patient;        // asks since there is too much
+    double loud;             // energy of a frame
     bool has_asked;
     sotto_ns asked; // last
     bool has_transit;
@@ -108,6 +116,8 @@ void sotto_playout_reset(struct sotto_playout *p)
     playout_policy_reset(&p->policy);
     voice_decoder_reset(p->decoder);
     p->sound = false;
+    p->patient = 0;
+    p->loud = 0;
     p->left = 0;
     p->stats.lag_us = 0;
     sotto_wipe(p->pcm, sizeof p->pcm);
@@ -402,14 +412,34 @@ static void lengthen(struct sotto_playout *p, int64_t lack_us)
     playout_policy_stretched(&p->policy, -(int64_t)by * 1000000 / SOTTO_SAMPLE_RATE);
 }
 
+static bool is_pause(struct sotto_playout *p)
+{
+    const int16_t *pcm = p->pcm + PAST_SAMPLES;
+    double energy = 0;
+    for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
+        energy += (double)pcm[i] * pcm[i];
+    }
+    p->loud = energy > p->loud ? energy : p->loud - p->loud * PAUSE_FADE;
+    return energy * PAUSE_BELOW <= p->loud;
+}
+
+// Less is to be played, but not in the midst of a word, if that can wait.
+static bool waits_for_pause(struct sotto_playout *p, int64_t excess_us)
+{
+    bool pause = is_pause(p);
+    p->patient = excess_us < SLACK_US ? 0 : p->patient + (p->patient < PAUSE_ASKS ? 1 : 0);
+    return !pause && p->patient < PAUSE_ASKS && excess_us > SMALL_US && excess_us < MUCH_US;
+}
+
 static void stretch(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
 {
     int64_t size = excess_us < 0 ? -excess_us : excess_us;
+    bool later = waits_for_pause(p, excess_us);
     uint32_t every = size >= LEAN_US ? LEAN_EVERY : CALM_EVERY;
     if (p->unstretched < UINT32_MAX) {
         p->unstretched++;
     }
-    if (size < SLACK_US || p->unstretched < every || !p->sound) {
+    if (size < SLACK_US || p->unstretched < every || !p->sound || later) {
         return;
     }
     if (excess_us > 0) {
