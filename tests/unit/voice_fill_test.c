@@ -260,6 +260,61 @@ static void history_reaches_behind_the_cell(void **state)
     close_rig(&r);
 }
 
+// Power of `pcm` at hz, of a stretch that is free of the codec's start.
+static double power_at(const int16_t *pcm, double hz)
+{
+    const size_t from = 10 * SOTTO_FRAME_SAMPLES;
+    double re = 0, im = 0;
+    for (size_t i = from; i < SAMPLES; i++) {
+        double angle = 2 * SOUND_PI * hz * (double)i / SOTTO_SAMPLE_RATE;
+        re += pcm[i] * cos(angle);
+        im += pcm[i] * sin(angle);
+    }
+    return (re * re + im * im) / ((double)(SAMPLES - from) * (double)(SAMPLES - from));
+}
+
+// A voice's tones, far above what a telephone carries as well. What is heard of those above 8 kHz,
+// in dB.
+static double heard_above_8khz(struct loss_view view)
+{
+    static const double tones[] = {440, 880, 1760, 3520, 10000, 12000, 14000};
+    static int16_t out[SAMPLES];
+    struct rig r = open_rig();
+    struct sotto_voice_decoder *d;
+    assert_int_equal(sotto_voice_decoder_new(&d, sotto_env_default()), 0);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < sizeof tones / sizeof tones[0]; k++) {
+            sum += 2000 * sin(2 * SOUND_PI * tones[k] * (double)i / SOTTO_SAMPLE_RATE);
+        }
+        in[i] = (int16_t)sum;
+    }
+    voice_fill_report(&r.fill, view);
+    for (size_t at = 0; at < SAMPLES; at += SOTTO_FRAME_SAMPLES) {
+        struct cell_content c = next(&r, ROOM);
+        assert_int_equal(sotto_voice_decode(d, c.voice, c.voice_len, out + at), 0);
+    }
+    double spoken = 0, heard = 0;
+    for (size_t k = 4; k < sizeof tones / sizeof tones[0]; k++) {
+        spoken += power_at(in, tones[k]);
+        heard += power_at(out, tones[k]);
+    }
+    sotto_voice_decoder_free(d);
+    close_rig(&r);
+    return 10 * log10((heard + 1e-9) / spoken);
+}
+
+// The whole band where there is room, half of it where a frame has little.
+static void the_band_is_as_wide_as_there_is_room(void **state)
+{
+    (void)state;
+    double wide[] = {heard_above_8khz(calm), heard_above_8khz(lossy)};
+    double narrow = heard_above_8khz(heavy);
+    print_message("above 8 kHz: calm %.1f, lossy %.1f, heavy %.1f dB\n", wide[0], wide[1], narrow);
+    assert_true(wide[0] > -10 && wide[1] > -10);
+    assert_true(narrow < -30);
+}
+
 // What was begun and given up leaves nothing behind that could be taken for something else.
 static void given_up(void **state)
 {
@@ -288,6 +343,7 @@ int main(void)
         cmocka_unit_test(begins_without_history),
         cmocka_unit_test(cells_for_several_ticks),
         cmocka_unit_test(history_reaches_behind_the_cell),
+        cmocka_unit_test(the_band_is_as_wide_as_there_is_room),
         cmocka_unit_test(given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
