@@ -86,12 +86,12 @@ def spoken(path, passes, most=None):
 
 # ---- scoring --------------------------------------------------------------------------------------
 
-def cut(source, target, begin_s, end_s, gain):
+def cut(source, target, begin_s, end_s, level_db):
     rate, pcm = systems.read_wav(source)
     begin, end = round(begin_s * rate), round(end_s * rate)
     part = array.array("h", bytes(2 * max(0, -begin))) + pcm[max(0, begin):max(0, end)]
     part.extend([0] * max(0, end - begin - len(part)))
-    systems.write_wav(target, array.array("h", [round(s * gain) for s in part]), rate)
+    systems.write_wav(target, systems.louder(part, level_db), rate)
 
 
 def align(options, d, speech):
@@ -106,7 +106,7 @@ def align(options, d, speech):
     d["scored"] = d["wav"][:-4] + "-scored.wav"
     shift = like["delay_ms"] / 1e3
     cut(d["wav"], d["scored"], speech[0] - MARGIN_S + shift, speech[1] + MARGIN_S + shift,
-        10 ** (options.level / 20))
+        options.level)
     return d
 
 
@@ -115,7 +115,7 @@ def score_all(options, results, speech):
     runs = [(r, d) for r in results for d in r["directions"]]
     itself = options.out + "/spoken-scored.wav"
     cut(options.spoken, itself, speech[0] - MARGIN_S, speech[1] + MARGIN_S,
-        10 ** (options.level / 20))
+        options.level)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         say("aligning")
         list(pool.map(lambda run: align(options, run[1], speech), runs))
@@ -341,7 +341,7 @@ def parse():
     p.add_argument("--base", type=int, default=BASE_MS, metavar="MS",
                    help="delay of every path, one way, left out of all figures (40)")
     p.add_argument("--level", type=float, default=score.LEVEL_DB, metavar="DB",
-                   help="PLCMOS is taken at this level (-13.7)")
+                   help="PLCMOS is taken at this level (%(default)s)")
     p.add_argument("--together", type=int, default=3, help="calls at the same time (3)")
     p.add_argument("--words", default=WORDS, metavar="TRACES", help="count words on these")
     p.add_argument("--quick", action="store_true", help="a minute: sotto alone on two traces")

@@ -20,10 +20,11 @@ import shutil
 import statistics
 import subprocess
 import sys
-import wave
+
+import systems
 
 SPEECH = '/usr/share/pocketsphinx/test/data/librivox'
-LEVEL_DB = -13.7   # PLCMOS depends on the level: at this one the recordings themselves get 3.85
+LEVEL_DB = -13.7  # PLCMOS depends on the level: at this one the recordings themselves get 3.89
 GAP_SAMPLES = 8000  # half a second between the recordings
 TRACES = ('clean loss5 loss10 loss20 loss30 burst60 burst120 burst250 jitter10 jitter30 jitter60 '
           'spikes reorder outage drift+ drift- jitter30loss10 '
@@ -39,14 +40,9 @@ def spoken(path):
     sound = array.array('h')
     for _ in range(2):
         for name in sorted(glob.glob(SPEECH + '/*.wav')):
-            with wave.open(name) as w:
-                sound.frombytes(w.readframes(w.getnframes()))
+            sound.extend(systems.read_wav(name)[1])
             sound.extend([0] * GAP_SAMPLES)
-    with wave.open(path, 'wb') as w:
-        w.setnchannels(1)
-        w.setsampwidth(2)
-        w.setframerate(16000)
-        w.writeframes(sound.tobytes())
+    systems.write_wav(path, sound, 16000)
 
 
 def said(times=2):
@@ -73,17 +69,11 @@ def can_hear():
 
 def heard_words(path):
     raw = path + '.16k.wav'
-    with wave.open(path) as w:
-        rate, pcm = w.getframerate(), array.array('h')
-        pcm.frombytes(w.readframes(w.getnframes()))
+    rate, pcm = systems.read_wav(path)
     if rate == 48000:  # the speech has nothing above 8 kHz: a short average is filter enough
         pcm = array.array('h', [(pcm[i] + pcm[i + 1] + pcm[i + 2]) // 3
                                 for i in range(0, len(pcm) - 2, 3)])
-    with wave.open(raw, 'wb') as w:
-        w.setnchannels(1)
-        w.setsampwidth(2)
-        w.setframerate(16000)
-        w.writeframes(pcm.tobytes())
+    systems.write_wav(raw, pcm, 16000)
     out = subprocess.run(['pocketsphinx_continuous', '-infile', raw, '-logfn', '/dev/null'],
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     os.remove(raw)
@@ -103,15 +93,9 @@ def plcmos(folder, paths):
 
 def at_level(path, level_db):
     """A copy for the meter, beside it."""
-    with wave.open(path) as w:
-        rate, pcm = w.getframerate(), array.array('h', w.readframes(w.getnframes()))
-    gain = 10 ** (level_db / 20)
+    rate, pcm = systems.read_wav(path)
     out = path[:-4] + '-scored.wav'
-    with wave.open(out, 'wb') as w:
-        w.setnchannels(1)
-        w.setsampwidth(2)
-        w.setframerate(rate)
-        w.writeframes(array.array('h', [round(s * gain) for s in pcm]).tobytes())
+    systems.write_wav(out, systems.louder(pcm, level_db), rate)
     return os.path.abspath(out)
 
 

@@ -45,6 +45,11 @@ def write_wav(path, pcm, rate=RATE):
         w.writeframes(pcm.tobytes())
 
 
+def louder(pcm, db):
+    gain = 10 ** (db / 20)
+    return array.array("h", [round(s * gain) for s in pcm])
+
+
 class Proxy:
     """voice_proxy between two ports, or before a server."""
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include "clock.h"
 #include "sound.h"
 
 #include <pthread.h>
@@ -51,13 +52,6 @@ struct device {
     _Atomic size_t starved;
     _Atomic unsigned latency_ms;
 };
-
-static sotto_ns clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t); // as the loop does
-    return (sotto_ns)t.tv_sec * SOTTO_NS_PER_S + (sotto_ns)t.tv_nsec;
-}
 
 static const char *kind(const struct device *d)
 {
@@ -207,7 +201,7 @@ static bool open_stream(struct device *d, cubeb_devid id)
         close_stream(d);
         return false;
     }
-    d->seen_ns = clock_ns();
+    d->seen_ns = clock_now().mono_ns;
     return true;
 }
 
@@ -260,13 +254,13 @@ static void tell_failed(struct device *d, const char *why)
                           : "no loudspeaker: %s; you hear nothing. Plug one in, or use --speaker "
                             "FILE.wav or --speaker none",
              why);
-    tell(d, DEVICE_FAILED, clock_ns(), text);
+    tell(d, DEVICE_FAILED, clock_now().mono_ns, text);
 }
 
 static void try_open(struct device *d)
 {
     bool was_default = d->on_default, had_failed = d->told;
-    sotto_ns begun = clock_ns();
+    sotto_ns begun = clock_now().mono_ns;
     const char *why = open_any(d);
     if (why != NULL) {
         close_all(d);
@@ -286,7 +280,7 @@ static void try_open(struct device *d)
         snprintf(text, sizeof(text), "the %s works now", kind(d));
         tell(d, DEVICE_CHANGED, begun, text);
     }
-    tell(d, DEVICE_STARTED, clock_ns(), "");
+    tell(d, DEVICE_STARTED, clock_now().mono_ns, "");
 }
 
 // A device that was pulled out reports an error, or just falls silent.
@@ -298,10 +292,10 @@ static bool is_gone(struct device *d)
     }
     if (now != d->seen) {
         d->seen = now;
-        d->seen_ns = clock_ns();
+        d->seen_ns = clock_now().mono_ns;
     }
     unsigned limit_ms = now - d->opened < STEADY_CALLBACKS ? DEVICE_START_MS : DEVICE_STALL_MS;
-    return clock_ns() - d->seen_ns > limit_ms * SOTTO_NS_PER_MS;
+    return clock_now().mono_ns - d->seen_ns > limit_ms * SOTTO_NS_PER_MS;
 }
 
 // A sound server plays on, on another device, when the wanted one is gone: it is opened anew, and
@@ -346,7 +340,7 @@ static void work(struct device *d)
     if (!wanted) {
         close_all(d);
         d->told = d->on_default = false;
-        tell(d, DEVICE_STOPPED, clock_ns(), "");
+        tell(d, DEVICE_STOPPED, clock_now().mono_ns, "");
     } else if (!open) {
         try_open(d);
     } else if (is_gone(d) || is_elsewhere(d)) {

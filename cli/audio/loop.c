@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop.h"
 
+#include "clock.h"
 #include "processing.h"
 
 #include <math.h>
@@ -47,13 +48,6 @@ struct pass {
     int16_t chirp[LOOP_CHIRP_SAMPLES];
     struct loop_result *result;
 };
-
-static sotto_ns clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (sotto_ns)t.tv_sec * SOTTO_NS_PER_S + (sotto_ns)t.tv_nsec;
-}
 
 void loop_chirp(int16_t pcm[LOOP_CHIRP_SAMPLES])
 {
@@ -195,10 +189,10 @@ static bool is_flowing(const struct pass *p)
 // `listen`: samples from the probe on.
 static void run(struct pass *p, size_t listen)
 {
-    sotto_ns now = clock_ns(), end = now + START_MAX_NS;
+    sotto_ns now = clock_now().mono_ns, end = now + START_MAX_NS;
     audio_output_start(p->out, now);
     audio_input_start(p->in, now);
-    while ((now = clock_ns()) < end && p->result->error[0] == '\0') {
+    while ((now = clock_now().mono_ns) < end && p->result->error[0] == '\0') {
         const struct timespec step = {0, (long)STEP_NS};
         take(p, now);
         give(p, now);

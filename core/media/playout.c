@@ -110,17 +110,23 @@ static void start_over(struct sotto_playout *p)
     p->has_transit = false;
 }
 
+// What was decoded, and what its concealment would go on with.
+static void forget_sound(struct sotto_playout *p)
+{
+    voice_decoder_reset(p->decoder);
+    p->sound = false;
+    p->left = 0;
+    sotto_wipe(p->pcm, sizeof p->pcm);
+}
+
 void sotto_playout_reset(struct sotto_playout *p)
 {
     start_over(p);
     playout_policy_reset(&p->policy);
-    voice_decoder_reset(p->decoder);
-    p->sound = false;
+    forget_sound(p);
     p->patient = 0;
     p->loud = 0;
-    p->left = 0;
     p->stats.lag_us = 0;
-    sotto_wipe(p->pcm, sizeof p->pcm);
 }
 
 void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out)
@@ -456,12 +462,9 @@ static void forget_if_asleep(struct sotto_playout *p, sotto_ns now)
         if (p->store.any) {
             drop_before(p, p->store.newest + 1);
         }
-        voice_decoder_reset(p->decoder);
+        forget_sound(p);
         p->concealing = SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES;
         p->history_loaded = 0;
-        p->sound = false;
-        p->left = 0;
-        sotto_wipe(p->pcm, sizeof p->pcm);
     }
     p->has_asked = true;
     p->asked = now;

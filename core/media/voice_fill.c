@@ -136,7 +136,6 @@ static struct voice_shape early_shape(const struct voice_fill *f, bool history)
 {
     size_t usual = frame_bytes(f, history);
     size_t equal = f->early_room / f->span, bytes = usual < equal ? usual : equal;
-    unsigned share = history ? plans[f->mode][f->span].share : 0;
     bool first = f->early == 0 && history;
     if (first) {
         size_t rest = f->early_room - (f->span - 1) * bytes;
@@ -144,7 +143,7 @@ static struct voice_shape early_shape(const struct voice_fill *f, bool history)
     }
     return (struct voice_shape){
         .bytes = bytes,
-        .history = first ? share : 0,
+        .history = first ? plans[f->mode][f->span].share : 0,
         .remembers = history,
         .wideband = usual < WIDEBAND_BYTES,
     };

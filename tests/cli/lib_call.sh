@@ -87,6 +87,6 @@ speech() { "$LIKENESS" --speech "$1" "$2" || fail "no speech"; }
 # So each syllable is compared where it is. Measured like this: 0.85 and more, 0.68 beside compilers
 # and a disk that is kept busy, and less than 0.2 for other speech.
 heard() {
-    "$LIKENESS" "$1" "$2" --stretch 200 --at-least 0.5 >"$T/likeness" ||
+    "$LIKENESS" "$1" "$2" --stretch 200 --at-least 0.6 >"$T/likeness" ||
         fail_of "$2 is not what was spoken: $(tr -s ' \n' ' ' <"$T/likeness")"
 }

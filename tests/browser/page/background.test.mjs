@@ -6,7 +6,7 @@ import assert from 'node:assert';
 import { mayBeHidden } from './browsers.mjs';
 import { sleep, until } from './stage.mjs';
 import { alike } from './talk.mjs';
-import { Telephone } from './telephone.mjs';
+import { talking } from './telephone.mjs';
 
 const SETTLE_MS = 2000; // weights of neural networks come in; playout gets over its lateness
 const BEHIND_MS = 10000;
@@ -16,17 +16,6 @@ const TOLD_MS = 5000;
 const BACK_MS = 5000;
 const HEARD = 0.2; // another voice has less than 0.1; how good it is, is measured elsewhere
 const LATE_MS = 1500; // on a machine that runs two browsers; old sound is some seconds old
-
-async function talking(scene) {
-  const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870', throttles: true });
-  const link = await ada.newNumber('Bob');
-  const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
-  await bob.callLink(link);
-  await ada.rings('Bob');
-  await ada.answer();
-  await bob.talks();
-  return { ada, bob };
-}
 
 async function hear(scene, phones, from, to) {
   for (const [listener, speaker] of [phones, [...phones].reverse()]) {
@@ -39,7 +28,7 @@ async function hear(scene, phones, from, to) {
 
 export function backgroundTests(scene) {
   scene.scenario('a tab is in the background, then frozen, in mid-call', async () => {
-    const { ada, bob } = await talking(scene);
+    const { ada, bob } = await talking(scene, { throttles: true });
     await sleep(SETTLE_MS);
     const control = await ada.context.newCDPSession(ada.page);
     await mayBeHidden(ada.page);

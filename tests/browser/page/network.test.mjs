@@ -5,21 +5,14 @@ import assert from 'node:assert';
 
 import { sleep } from './stage.mjs';
 import { alike } from './talk.mjs';
-import { Telephone } from './telephone.mjs';
+import { talking } from './telephone.mjs';
 
 const LOST_MS = 30000;
 const SAMPLE_MS = 7500; // a short sample is judged by a few syllables
 
-async function talking(scene) {
+function talkingOverBadNetwork(scene) {
   scene.browsers.networkMayFail = true;
-  const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870' });
-  const link = await ada.newNumber('Bob');
-  const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
-  await bob.callLink(link);
-  await ada.rings('Bob');
-  await ada.answer();
-  await bob.talks();
-  return { ada, bob, link };
+  return talking(scene);
 }
 
 // From now on each hears what the other says.
@@ -35,7 +28,7 @@ async function hear(scene, ...phones) {
 
 export function networkTests(scene) {
   scene.scenario('the network is lost for 30 s in mid-call', async () => {
-    const { ada, bob } = await talking(scene);
+    const { ada, bob } = await talkingOverBadNetwork(scene);
     scene.stage.network.lose();
     const lost = Date.now();
     for (const phone of [ada, bob]) await phone.sees('call.reconnecting', {}, 10000);
@@ -50,7 +43,7 @@ export function networkTests(scene) {
   });
 
   scene.scenario('UDP is blocked in mid-call, and allowed again', async () => {
-    const { ada, bob } = await talking(scene);
+    const { ada, bob } = await talkingOverBadNetwork(scene);
     for (const phone of [ada, bob]) await phone.path_is('webtransport');
     scene.stage.network.blockUdp();
     for (const phone of [ada, bob]) await phone.path_is('websocket');
@@ -65,7 +58,7 @@ export function networkTests(scene) {
 
   // It keeps no calls, so this one ends, with a word; but one tap brings it back.
   scene.scenario('the relay restarts in mid-call', async () => {
-    const { ada, bob } = await talking(scene);
+    const { ada, bob } = await talkingOverBadNetwork(scene);
     await scene.stage.stopRelay();
     await scene.stage.startRelay();
     await ada.over('end.lost', 40000);
@@ -82,7 +75,7 @@ export function networkTests(scene) {
   });
 
   scene.scenario('a page is loaded anew in mid-call', async () => {
-    const { ada, bob } = await talking(scene);
+    const { ada, bob } = await talkingOverBadNetwork(scene);
     await bob.page.reload();
     await ada.button('call.hangup').waitFor({ state: 'hidden', timeout: 10000 });
     // One tap and they talk again.

@@ -3,19 +3,13 @@
 // restored; links that lead nowhere; a browser that has lost its keys.
 import assert from 'node:assert';
 
-import { Telephone } from './telephone.mjs';
+import { Telephone, talking } from './telephone.mjs';
 
 const ADA = { voice: '0870' }, BOB = { voice: '0920' };
 
 // Ada has a line; Bob has called once with the number that she made for him.
 async function bound(scene, terms) {
-  const ada = await Telephone.withLine(scene, 'Ada', ADA);
-  const link = await ada.newNumber('Bob', terms);
-  const bob = await Telephone.open(scene, 'Bob', BOB);
-  await bob.callLink(link);
-  await ada.rings('Bob');
-  await ada.answer();
-  await bob.talks();
+  const { ada, bob, link } = await talking(scene, { terms });
   await bob.hangUp();
   await ada.over();
   return { ada, bob, link };

@@ -304,3 +304,15 @@ export class Telephone {
     await choices.nth(names.findIndex((name) => (name === words) !== wrong)).click();
   }
 }
+
+// Ada has a line; Bob has called with the number that she made for him, and they talk. `options`: of Ada.
+export async function talking(scene, { terms, ...options } = {}) {
+  const ada = await Telephone.withLine(scene, 'Ada', { voice: '0870', ...options });
+  const link = await ada.newNumber('Bob', terms);
+  const bob = await Telephone.open(scene, 'Bob', { voice: '0920' });
+  await bob.callLink(link);
+  await ada.rings('Bob');
+  await ada.answer();
+  await bob.talks();
+  return { ada, bob, link };
+}
