@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
 #include <sotto/base.h>
 
 // ---- going down ---------------------------------------------------------------------------
@@ -132,6 +131,7 @@ static void set_params(ngtcp2_transport_params *p, const struct quic_shared *sha
     p->initial_max_streams_bidi = server ? QUIC_PEER_BIDI_STREAMS : 0;
     p->initial_max_streams_uni = QUIC_PEER_UNI_STREAMS;
     p->max_idle_timeout = shared->idle_timeout_ms * SOTTO_NS_PER_MS;
+    p->ack_delay_exponent = QUIC_ACK_DELAY_EXPONENT;
     p->max_ack_delay = QUIC_MAX_ACK_DELAY_MS * SOTTO_NS_PER_MS;
     p->max_datagram_frame_size = QUIC_DATAGRAM_FRAME_MAX_BYTES;
     p->active_connection_id_limit = server ? QUIC_SERVER_CID_LIMIT : QUIC_CLIENT_CID_LIMIT;
@@ -178,12 +178,6 @@ static int attach_tls(struct quic_conn *c)
     return 0;
 }
 
-static void random_cid(ngtcp2_cid *cid, size_t len)
-{
-    cid->datalen = len;
-    quic_random(cid->data, len, NULL);
-}
-
 int quic_conn_init_client(struct quic_conn *c, SSL *ssl, const char *authority,
                           const union udp_address *local, const union udp_address *remote,
                           const struct quic_shared *shared, const struct link_events *events,
@@ -195,9 +189,8 @@ int quic_conn_init_client(struct quic_conn *c, SSL *ssl, const char *authority,
     ngtcp2_transport_params params;
     set_settings(&settings, shared, now_ns);
     set_params(&params, shared, false);
-    ngtcp2_cid dcid, scid;
-    random_cid(&dcid, NGTCP2_MAX_CIDLEN);
-    random_cid(&scid, QUIC_CID_BYTES);
+    ngtcp2_cid dcid = {.datalen = NGTCP2_MAX_CIDLEN}, scid = {.datalen = 0};
+    quic_random(dcid.data, dcid.datalen, NULL);
     ngtcp2_path_storage path;
     ngtcp2_path_storage_init(&path, &local->any, udp_address_len(local), &remote->any,
                              udp_address_len(remote), NULL);
@@ -232,8 +225,11 @@ int quic_conn_init_server(struct quic_conn *c, SSL *ssl, const ngtcp2_pkt_hd *fi
         settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
     }
     ngtcp2_cid scid;
-    random_cid(&scid, QUIC_CID_BYTES);
-    int rv = SOTTO_ECRYPTO;
+    int rv = quic_cid_new(c, &scid, QUIC_CID_BYTES);
+    if (rv != 0) {
+        goto done;
+    }
+    rv = SOTTO_ECRYPTO;
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
                                                      shared->reset_secret, QUIC_RESET_SECRET_BYTES,
                                                      &scid) != 0) {
@@ -242,8 +238,7 @@ int quic_conn_init_server(struct quic_conn *c, SSL *ssl, const ngtcp2_pkt_hd *fi
     params.stateless_reset_token_present = 1;
     rv = SOTTO_ENOMEM;
     if (ngtcp2_conn_server_new(&c->conn, &first->scid, &scid, path, first->version, &quic_callbacks,
-                               &settings, &params, NULL, c) != 0 ||
-        shared->cid_add(c, &scid) != 0) {
+                               &settings, &params, NULL, c) != 0) {
         goto done;
     }
     rv = attach_tls(c);
@@ -310,6 +305,7 @@ void quic_conn_read(struct quic_conn *c, const ngtcp2_path *path, const uint8_t 
         }
         return;
     }
+    c->ack_hold_ns = 0;
     c->pump = true;
     for (size_t i = 0; i < 3; i++) {
         c->out[i].blocked = false; // the packet may have raised a limit
@@ -475,6 +471,15 @@ static void put_packet(struct quic_conn *c, struct udp_out *out, const ngtcp2_pa
     udp_out_commit(out, path->local.addr, path->remote.addr, n);
 }
 
+// What was written came too early for the acknowledgement to be in it: the next cell takes it
+// along.
+static bool ack_is_early(const struct quic_conn *c, uint64_t now_ns)
+{
+    uint64_t due = ngtcp2_conn_get_expiry(c->conn);
+    return c->ack_hold_ns != 0 && due > now_ns &&
+           due <= now_ns + QUIC_MAX_ACK_DELAY_MS * SOTTO_NS_PER_MS;
+}
+
 // Up to QUIC_WRITE_BURST packets; true if that was too few.
 static bool write_burst(struct quic_conn *c, struct udp_out *out, uint64_t now_ns)
 {
@@ -495,7 +500,7 @@ static bool write_burst(struct quic_conn *c, struct udp_out *out, uint64_t now_n
         put_packet(c, out, &ps.path, (size_t)n);
     }
     if (packets > 0) {
-        c->ack_hold_ns = 0;
+        c->ack_hold_ns = ack_is_early(c, now_ns) ? now_ns + QUIC_ACK_HOLD_MS * SOTTO_NS_PER_MS : 0;
     }
     // Pacing costs a timer for each packet, and holds back the cells behind what it paces; the
     // four or five packets that validate a path, right when a call moves, among others.

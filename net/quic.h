@@ -18,8 +18,11 @@
 #include "stream_out.h"
 #include "udp.h"
 
-// Of the ids that we choose. Random: 8 bytes are too many to guess a connection by.
-#define QUIC_CID_BYTES          8
+// Of the ids that a server chooses; a client, which has a socket for each connection, is known by
+// none. Each packet to the server carries one: five random bytes tell 10^6 ids apart. Who guesses
+// one still lacks the keys; asking for the stateless resets of all of them, so as to own the one
+// of a connection seen later, takes 17 years (QUIC_STATELESS_ANSWERS_PER_S).
+#define QUIC_CID_BYTES          5
 #define QUIC_RESET_SECRET_BYTES 32
 
 // What a peer may have in flight, and so make us buffer, at most: one largest message and some.
@@ -34,10 +37,13 @@
 #define QUIC_SERVER_CID_LIMIT         4
 #define QUIC_DATAGRAM_FRAME_MAX_BYTES 1500
 // An acknowledgement that only answers datagrams waits this long for a datagram to ride on, longer
-// than a tick of voice. Each packet that is written carries what there is to acknowledge.
+// than a tick of voice. A packet carries one if the first unacknowledged packet came an eighth of a
+// round trip before (ngtcp2's rule), or if packets are missing; never more than so many later.
 #define QUIC_ACK_HOLD_MS              26
 #define QUIC_MAX_ACK_DELAY_MS         30
-#define QUIC_ACK_EVERY_PACKETS        1
+#define QUIC_ACK_EVERY_PACKETS        10
+// In units of 2^9 us the delay takes one byte up to 32 ms (RFC 9000 §18.2, §19.3).
+#define QUIC_ACK_DELAY_EXPONENT       9
 // However much is lost, two of these may be in flight. RFC 9002 §7.2 recommends two packets, 2400
 // bytes; but the cells of one call are 5700 bytes in flight where a round trip takes 600 ms, and a
 // call on a bad path must not be made worse by its own relay.
@@ -55,10 +61,12 @@ struct quic_conn;
 // What the connections of one server, or one client, share.
 struct quic_shared {
     struct datagram_pool *pool;
-    uint8_t reset_secret[QUIC_RESET_SECRET_BYTES];
     uint64_t idle_timeout_ms, keep_alive_ms, handshake_timeout_ms;
-    // Server: a connection id is in use from now on, or no longer. NULL for a client.
+    // The rest is a server's: a client makes no connection ids.
+    uint8_t reset_secret[QUIC_RESET_SECRET_BYTES];
+    // The id leads to the connection from now on; SOTTO_EEXIST, SOTTO_ENOMEM.
     int (*cid_add)(struct quic_conn *c, const ngtcp2_cid *cid);
+    // No longer.
     void (*cid_remove)(struct quic_conn *c, const ngtcp2_cid *cid);
 };
 

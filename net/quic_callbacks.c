@@ -9,6 +9,9 @@
 #include <openssl/rand.h>
 #include <sotto/base.h>
 
+// An id that is in use already is one among millions; twice in a row will do for ever.
+#define CID_TRIES 4
+
 // HTTP/3 found an error.
 static void fail_h3(struct quic_conn *c, int error)
 {
@@ -287,18 +290,27 @@ static int on_datagram(ngtcp2_conn *conn, uint32_t flags, const uint8_t *data, s
     return 0;
 }
 
+int quic_cid_new(struct quic_conn *c, ngtcp2_cid *cid, size_t len)
+{
+    int rv = SOTTO_EEXIST;
+    cid->datalen = len;
+    for (unsigned tries = 0; rv == SOTTO_EEXIST && tries < CID_TRIES; tries++) {
+        quic_random(cid->data, len, NULL);
+        rv = c->shared->cid_add(c, cid);
+    }
+    return rv;
+}
+
 static int on_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user)
 {
     (void)conn;
     struct quic_conn *c = user;
-    quic_random(cid->data, len, NULL);
-    cid->datalen = len;
-    if (ngtcp2_crypto_generate_stateless_reset_token(token, c->shared->reset_secret,
-                                                     QUIC_RESET_SECRET_BYTES, cid) != 0) {
+    if (quic_cid_new(c, cid, len) != 0) {
+        quic_conn_fail(c, NET_SYSTEM, "out of memory");
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }
-    if (c->shared->cid_add != NULL && c->shared->cid_add(c, cid) != 0) {
-        quic_conn_fail(c, NET_SYSTEM, "out of memory");
+    if (ngtcp2_crypto_generate_stateless_reset_token(token, c->shared->reset_secret,
+                                                     QUIC_RESET_SECRET_BYTES, cid) != 0) {
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }
     return 0;

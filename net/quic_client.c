@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <sotto/base.h>
 
 #define IN_BATCH             8
@@ -452,8 +451,7 @@ int quic_client_new(struct quic_client **out, uv_loop_t *loop, SSL_CTX *tls,
     c->in = udp_in_new(&local, IN_BATCH);
     c->out = udp_out_new(OUT_BATCH, true, false);
     ssl = tls_client_session(tls, check);
-    if (c->in == NULL || c->out == NULL || ssl == NULL ||
-        RAND_bytes(c->shared.reset_secret, sizeof c->shared.reset_secret) != 1) {
+    if (c->in == NULL || c->out == NULL || ssl == NULL) {
         close(fd);
         goto fail;
     }

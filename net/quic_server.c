@@ -315,8 +315,9 @@ static void answer_retry(struct quic_server *s, const struct udp_packet *packet,
         return;
     }
     uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
-    ngtcp2_cid scid = {.datalen = QUIC_CID_BYTES};
-    if (RAND_bytes(scid.data, QUIC_CID_BYTES) != 1) {
+    // In use only until the handshake ends, and known to no table yet: too long to meet another.
+    ngtcp2_cid scid = {.datalen = NGTCP2_MAX_CIDLEN};
+    if (RAND_bytes(scid.data, NGTCP2_MAX_CIDLEN) != 1) {
         return;
     }
     ngtcp2_ssize len =
