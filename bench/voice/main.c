@@ -12,6 +12,7 @@
 #include "media/path_meter.h"
 #include "media/playout.h"
 #include "media/voice_fill.h"
+#include "media/way_out.h"
 #include "wav.h"
 #include "wire/cell.h"
 
@@ -31,7 +32,7 @@
 #define CELLS_MAX    30000         // ten minutes
 #define TAIL_NS      (500 * MS)
 #define LAG_USUAL_MS 60
-#define REPORTS_MAX  64    // on their way; more are not sent
+#define BACK_MAX     128   // cells on their way back; more are not sent
 #define SPEECH_LEVEL 160.0 // mean square root from which on a frame counts as speech
 
 struct options {
@@ -50,19 +51,42 @@ enum fate {
     RETOLD,
 };
 
+// What a report says; the reports of the sender of voice nothing of losses.
+struct report {
+    bool any;
+    struct loss_view view;
+    unsigned wish;
+    uint64_t highest; // counter received
+    sotto_ns held;
+};
+
 struct cell {
     sotto_ns leaves, arrival; // TRACE_LOST: never
     unsigned span;            // 0: this tick has no cell of its own
     unsigned announced;       // by the last report of its sender
     bool lost, taken, speech;
     enum fate fate;
+    struct report report;
     uint8_t plain[ROOM];
 };
 
-struct report {
+// A cell of the other way, of which only the report matters.
+struct back_cell {
     sotto_ns arrival;
-    struct loss_view view;
-    unsigned wish;
+    uint64_t ctr;
+    unsigned span;
+    struct report report;
+};
+
+// What an end knows of the ways to it and from it, as in core/call/call_media.c.
+struct end {
+    struct path_meter path;
+    struct way_out out;
+    struct pace pace;
+    bool any;         // came from the other end
+    uint64_t highest; // counter
+    sotto_ns last;    // when that came
+    unsigned told;    // wish, in the last report
 };
 
 struct path {
@@ -74,15 +98,14 @@ struct path {
     struct voice_fill fill;
     struct sotto_playout *playout;
     struct loss_meter meter;
-    struct path_meter meter_of_path;
-    struct pace pace;
-    struct trace trace, back; // of the cells, and of the reports about them
+    struct end mouth, ear;
+    struct trace trace, back; // of the cells, and of those of the other way
     sotto_ns tick_ns;         // of the sender, by the receiver's clock
     size_t sent;
     bool spoken_all;
-    struct report waiting[REPORTS_MAX]; // on their way, the oldest first
+    struct back_cell waiting[BACK_MAX]; // on their way, the oldest first
     size_t waiting_count;
-    unsigned told;       // the wish in the last one
+    uint64_t back_next;  // tick in which the next one leaves
     unsigned announced;  // by the sender's own
     size_t reports_room; // in the cell that is being made
     double lag_sum_ms, lag_max_ms, encode_us, play_us;
@@ -94,7 +117,8 @@ struct path {
 };
 
 static struct cell cells[CELLS_MAX];
-static size_t waiting[CELLS_MAX]; // sent, not yet arrived
+static size_t waiting[CELLS_MAX];     // sent, not yet arrived
+static sotto_ns back_sent[CELLS_MAX]; // of the other way, by counter
 static size_t waiting_count;
 
 static void check(int error, const char *what)
@@ -102,6 +126,41 @@ static void check(int error, const char *what)
     if (error < 0) {
         fprintf(stderr, "voice_eval: %s: %s\n", what, sotto_strerror(error));
         exit(1);
+    }
+}
+
+// ---- the two ends -------------------------------------------------------------------------------
+
+static unsigned wish(const struct path *p, const struct end *e)
+{
+    return p->o.span > 0 ? p->o.span : path_meter_wish(&e->path);
+}
+
+static struct report make_report(const struct path *p, struct end *e, sotto_ns leaves)
+{
+    e->told = wish(p, e);
+    return (struct report){.any = e->any,
+                           .wish = e->told,
+                           .highest = e->highest,
+                           .held = leaves - e->last};
+}
+
+// A cell came, at its time, and would be answered in this tick; `sent`: when its counter left.
+static void note_arrival(struct end *e, uint64_t ctr, unsigned span, const struct report *r,
+                         sotto_ns sent, uint64_t tick, sotto_ns now)
+{
+    path_meter_note(&e->path, ctr, span, now);
+    if (!e->any || ctr > e->highest) {
+        e->any = true;
+        e->highest = ctr;
+        e->last = now;
+    }
+    if (r->any) {
+        pace_asked(&e->pace, r->wish, tick);
+        way_out_note(&e->out, now - sent - r->held, path_meter_queue_us(&e->path));
+    }
+    if (path_meter_chokes(&e->path) && way_out_waits(&e->out)) {
+        pace_urged(&e->pace, tick);
     }
 }
 
@@ -126,13 +185,13 @@ static double loudness(const int16_t *pcm)
 // What the cell is for, and what it holds beside voice.
 static void begin_cell(struct path *p)
 {
-    unsigned span = pace_begin(&p->pace, p->sent);
+    struct end *e = &p->mouth;
+    unsigned span = pace_begin(&e->pace, p->sent), announced = pace_announced(&e->pace);
     size_t reserve = voice_fill_reserve(span);
-    bool turn = p->sent / REPORT_TICKS != (p->sent + span) / REPORT_TICKS; // the other way
-    p->reports_room = turn || pace_announced(&p->pace) != p->announced
-                          ? CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES
-                          : 0;
-    p->announced = p->reports_room > 0 ? pace_announced(&p->pace) : p->announced;
+    bool turn = p->sent / REPORT_TICKS != (p->sent + span) / REPORT_TICKS;
+    bool wanted = turn || announced != p->announced || (e->any && wish(p, e) != e->told);
+    p->reports_room = wanted ? CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES : 0;
+    p->announced = wanted ? announced : p->announced;
     voice_fill_begin(&p->fill, span, span == 1 ? reserve : ROOM - p->reports_room);
 }
 
@@ -144,6 +203,9 @@ static void send_cell(struct path *p, struct cell *c, const int16_t *pcm, sotto_
     check(voice_fill_cell(&p->fill, p->encoder, pcm, ROOM - p->reports_room, &content), "encode");
     check(cell_encode(&content, c->plain, sizeof c->plain), "cell");
     c->leaves = leaves;
+    if (p->reports_room > 0) {
+        c->report = make_report(p, &p->mouth, leaves);
+    }
     c->arrival = trace_arrival(&p->trace, leaves);
     for (unsigned i = 0; i < c->span; i++) {
         c[-(int)i].lost = c->arrival == TRACE_LOST;
@@ -177,8 +239,12 @@ static void send_tick(struct path *p, sotto_ns leaves)
 static void take_reports(struct path *p, sotto_ns now)
 {
     while (p->waiting_count > 0 && p->waiting[0].arrival <= now) {
-        voice_fill_report(&p->fill, p->waiting[0].view);
-        pace_asked(&p->pace, p->waiting[0].wish, p->sent);
+        const struct back_cell *b = &p->waiting[0];
+        if (b->report.any) {
+            voice_fill_report(&p->fill, b->report.view);
+        }
+        note_arrival(&p->mouth, b->ctr, b->span, &b->report, cells[b->report.highest].leaves,
+                     p->sent, b->arrival);
         memmove(p->waiting, p->waiting + 1, --p->waiting_count * sizeof p->waiting[0]);
     }
 }
@@ -204,7 +270,8 @@ static void receive(struct path *p, size_t tick, sotto_ns now)
     check(cell_decode(&content, cells[tick].plain, sizeof cells[tick].plain), "cell");
     unsigned span = cell_span(&content), announced = cells[tick].announced;
     loss_meter_note(&p->meter, tick, span);
-    path_meter_note(&p->meter_of_path, tick, span, now);
+    const struct report *r = &cells[tick].report;
+    note_arrival(&p->ear, tick, span, r, back_sent[r->highest], p->reports, now);
     double before = cpu_us();
     sotto_playout_expect(p->playout, announced > span ? announced : span);
     for (size_t i = 0; i < content.earlier_count; i++) {
@@ -280,25 +347,27 @@ static void watch_spikes(struct path *p, double lag_ms, sotto_ns now)
     p->spike_worst_ms = fmax(p->spike_worst_ms, phase);
 }
 
-// Reports travel back over a network like this one, in cells like these; a new wish in the next.
-static void report(struct path *p, sotto_ns now)
+// The other way has cells like these over a network like this one; a new wish goes in the next.
+static void answer(struct path *p, sotto_ns now)
 {
-    unsigned wish = p->o.span > 0 ? p->o.span : path_meter_wish(&p->meter_of_path);
+    struct end *e = &p->ear;
     bool turn = ++p->reports % REPORT_TICKS == 0;
-    p->report_due = p->report_due || turn || wish != p->told;
-    if (p->reports % p->pace.span != 0) {
+    p->report_due = p->report_due || turn || wish(p, e) != e->told;
+    if (p->reports < p->back_next || p->reports >= CELLS_MAX) {
         return;
     }
-    sotto_ns arrival = trace_arrival(&p->back, now);
-    if (!p->report_due) {
-        return;
+    unsigned span = pace_begin(&e->pace, p->reports);
+    p->back_next = p->reports + span;
+    struct back_cell b = {.ctr = p->reports, .span = span, .arrival = trace_arrival(&p->back, now)};
+    back_sent[p->reports] = now;
+    if (p->report_due) {
+        p->report_due = false;
+        b.report = make_report(p, e, now);
+        b.report.view = loss_meter_view(&p->meter);
+        b.report.view.history = p->o.neural;
     }
-    p->report_due = false;
-    p->told = wish;
-    if (arrival != TRACE_LOST && p->waiting_count < REPORTS_MAX) {
-        struct report *r = &p->waiting[p->waiting_count++];
-        *r = (struct report){.arrival = arrival, .view = loss_meter_view(&p->meter), .wish = wish};
-        r->view.history = p->o.neural;
+    if (b.arrival != TRACE_LOST && p->waiting_count < BACK_MAX) {
+        p->waiting[p->waiting_count++] = b;
     }
 }
 
@@ -323,10 +392,10 @@ static void ask(struct path *p, sotto_ns now)
                 (unsigned long long)s.concealed, (unsigned long long)s.copies,
                 (unsigned long long)s.retold, (unsigned long long)s.shortened,
                 (unsigned long long)s.lengthened, (int)p->fill.mode, p->fill.span,
-                path_meter_wish(&p->meter_of_path));
+                path_meter_wish(&p->ear.path));
     }
     watch_spikes(p, lag_ms, now);
-    report(p, now);
+    answer(p, now);
 }
 
 // ---- figures ----------------------------------------------------------------------------------
@@ -421,9 +490,12 @@ static void open_path(struct path *p)
     check(sotto_playout_new(&p->playout, env), "playout");
     playout_watch(p->playout, (struct playout_watcher){note_fate, p});
     voice_fill_init(&p->fill);
-    path_meter_init(&p->meter_of_path);
-    pace_init(&p->pace, p->o.span);
-    pace_asked(&p->pace, p->o.span > 0 ? p->o.span : 1, 0);
+    for (struct end *e = &p->mouth; e != NULL; e = e == &p->mouth ? &p->ear : NULL) {
+        path_meter_init(&e->path);
+        pace_init(&e->pace, p->o.span);
+        pace_asked(&e->pace, p->o.span > 0 ? p->o.span : 1, 0);
+        e->told = 1;
+    }
     p->fill.history = p->o.neural;
     voice_encoder_set_neural(p->encoder, p->o.neural);
     sotto_playout_set_neural(p->playout, p->o.neural);
@@ -441,7 +513,7 @@ static void open_path(struct path *p)
     trace_init(&p->trace, p->o.profile, p->o.seed);
     trace_init(&p->back, p->o.profile, p->o.seed + 1000);
     p->tick_ns = (sotto_ns)((double)SOTTO_TICK_NS / (1 + p->o.profile->far_clock_ppm * 1e-6));
-    p->told = p->announced = 1;
+    p->announced = 1;
 }
 
 static void close_path(struct path *p)

@@ -83,6 +83,7 @@ int call_media_start(struct sotto_device *d, struct call *c)
     voice_fill_init(&c->fill);
     c->meter = (struct loss_meter){0};
     path_meter_init(&c->path);
+    c->out = (struct way_out){0};
     pace_init(&c->pace, (unsigned)d->cfg.profile);
     c->media = true;
     c->next_tick = d->now.mono_ns;
@@ -361,6 +362,7 @@ static void take_report(struct sotto_device *d, struct call *c, const struct cel
         return;
     sotto_ns sample = d->now.mono_ns - sent - held;
     c->rtt_ns = c->rtt_ns == 0 ? sample : (7 * c->rtt_ns + sample) / 8; // RFC 6298 §2
+    way_out_note(&c->out, sample, path_meter_queue_us(&c->path));
 }
 
 // Cells between the newest and this one have not come; when one does, it was not lost.
@@ -438,6 +440,8 @@ void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell
     note_arrival(d, c, ctr, cell_span(&content));
     if (content.has_report)
         take_report(d, c, &content.report);
+    if (path_meter_chokes(&c->path) && way_out_waits(&c->out))
+        pace_urged(&c->pace, cell_sealer_next_ctr(c->sealer));
     if (ctl_stream_take(c->ctl, &content, d->now.mono_ns) != SOTTO_OK)
         call_end(d, c, SOTTO_END_PROTOCOL, true, CONTROL_END_ERROR);
     else

@@ -26,6 +26,7 @@
 #include "media/pace.h"
 #include "media/path_meter.h"
 #include "media/voice_fill.h"
+#include "media/way_out.h"
 #include "wire/control.h"
 #include "wire/link.h"
 
@@ -164,6 +165,7 @@ struct call {
     struct sotto_playout *playout;
     struct loss_meter meter;       // of the cells received
     struct path_meter path;        // likewise
+    struct way_out out;            // likewise, of the way from here
     struct pace pace;              // of the cells sent
     unsigned peer_span;            // of the newest cell; 0 none
     unsigned peer_announced;       // what it is to be soon; 0 unknown

@@ -26,6 +26,16 @@ unsigned path_meter_wish(const struct path_meter *m)
     return m->wish > 0 ? m->wish : 1;
 }
 
+int64_t path_meter_queue_us(const struct path_meter *m)
+{
+    return m->last_queue_us;
+}
+
+bool path_meter_chokes(const struct path_meter *m)
+{
+    return m->wish > m->span && !m->trial;
+}
+
 // ---- what is measured ---------------------------------------------------------------------------
 
 // Arrival minus the sender's time, whose zero is unknown. Wraps for absurd clocks, harmlessly.
@@ -447,6 +457,7 @@ void path_meter_note(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns
         transit = without_steps(m, transit, now);
         note_base(m, transit, now);
     }
+    m->last_queue_us = late ? -1 : queue_us(m, transit);
     if (!late && (!m->timed || difference(transit, m->least_us) < 0)) {
         m->timed = true;
         m->least_us = transit;

@@ -95,10 +95,11 @@ struct path_steps {
 
 struct path_meter {
     bool any;
-    unsigned wish;       // 1 .. 3; 0 before anything came
-    unsigned span;       // of the cells that come
-    sotto_ns last;       // when one came
-    sotto_ns late_until; // we are ourselves
+    unsigned wish;         // 1 .. 3; 0 before anything came
+    unsigned span;         // of the cells that come
+    sotto_ns last;         // when one came
+    sotto_ns late_until;   // we are ourselves
+    int64_t last_queue_us; // of the last cell, above the base; negative: unknown
     uint64_t highest;
     // The present interval, and those before; the newest is at (count - 1) % PATH_INTERVALS.
     sotto_ns begun;
@@ -132,5 +133,9 @@ void path_meter_note(struct path_meter *m, uint64_t ctr, unsigned span, sotto_ns
 void path_meter_late(struct path_meter *m, sotto_ns now);
 // The span that the far end's cells should have: 1, 2 or 3.
 unsigned path_meter_wish(const struct path_meter *m);
+// By how much the last cell was later than the least delay; negative: unknown.
+int64_t path_meter_queue_us(const struct path_meter *m);
+// A queue was found to grow, or to stand; the cells do not yet have the span that was asked for.
+bool path_meter_chokes(const struct path_meter *m);
 
 #endif

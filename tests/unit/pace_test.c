@@ -99,6 +99,35 @@ static void what_the_user_wants(void **state)
     }
 }
 
+// At once, and over what is asked for, until the far end has had time to ask.
+static void what_we_know_ourselves(void **state)
+{
+    (void)state;
+    struct pace p;
+    pace_init(&p, 0);
+    pace_asked(&p, 1, 100);
+    pace_urged(&p, 100);
+    assert_int_equal(pace_announced(&p), CELL_SPAN_MAX);
+    assert_int_equal(pace_begin(&p, 100), CELL_SPAN_MAX);
+    assert_int_equal(ticks_until(&p, 1, 1, 101, 9999), PACE_DWELL_TICKS - 1);
+    pace_urged(&p, 1000);
+    assert_int_equal(pace_begin(&p, 1000), CELL_SPAN_MAX);
+    assert_int_equal(ticks_until(&p, 2, 2, 1001, 9999), PACE_DWELL_TICKS - 1);
+}
+
+static void who_may_not_be_urged(void **state)
+{
+    (void)state;
+    struct pace former, fixed;
+    pace_init(&former, 0); // its peer knows of no spans
+    pace_urged(&former, 100);
+    assert_int_equal(pace_begin(&former, 100), 1);
+    pace_init(&fixed, 1);
+    pace_asked(&fixed, 1, 100);
+    pace_urged(&fixed, 100);
+    assert_int_equal(pace_begin(&fixed, 100), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +137,8 @@ int main(void)
         cmocka_unit_test(a_wish_that_is_taken_back),
         cmocka_unit_test(a_peer_that_cannot_decide),
         cmocka_unit_test(what_the_user_wants),
+        cmocka_unit_test(what_we_know_ourselves),
+        cmocka_unit_test(who_may_not_be_urged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
