@@ -279,6 +279,104 @@ class Network(Scene):
         self.survived(MOVE_GAP_S, 6)
 
 
+class TwoFamilies(Scene):
+    """The relay's name has an IPv4 and an IPv6 address: what if packets of one family vanish?"""
+
+    relay_wanted = False
+    NAME = "relay.test"
+    V6 = "fd77:{}::{}"
+
+    def setUp(self):
+        super().setUp()
+        run("mount", "-t", "tmpfs", "none", "/run")
+        self.addCleanup(run, "umount", "-l", "/run")
+        for space in ("ada", "relay", "router"):
+            run("ip", "netns", "add", space)
+            self.addCleanup(run, "ip", "netns", "del", space)
+            at(space, "ip", "link", "set", "lo", "up")
+        at("router", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        at("router", "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+        for space in ("ada", "relay", "router"):  # or an address is not usable for a second or two
+            at(space, "sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
+        for space, device, net in (("ada", "a1", 1), ("relay", "s1", 9)):
+            wire(space, device, net)
+            plug(space, device, net)
+            for where, name, host in ((space, device, 2), ("router", f"r-{device}", 1)):
+                at(where, "ip", "addr", "add", f"{self.V6.format(net, host)}/64", "dev", name,
+                   "nodad")
+            at(space, "ip", "route", "add", "default", "via", self.V6.format(net, 1), "dev", device)
+        hosts = self.here / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost\n{RELAY} {self.NAME}\n"
+                         f"{self.V6.format(9, 2)} {self.NAME}\n")
+        run("mount", "--bind", hosts, "/etc/hosts")
+        self.addCleanup(run, "umount", "-l", "/etc/hosts")
+        self.gai = self.here / "gai.conf"
+        self.gai.write_text("")
+        run("mount", "--bind", self.gai, "/etc/gai.conf")
+        self.addCleanup(run, "umount", "-l", "/etc/gai.conf")
+        self.relay = Relay(self.here / "relay", 4433, address="::", name=self.NAME,
+                           wrap=["nsenter", "--net=/run/netns/relay", "--"])
+        self.relay.start()
+        self.addCleanup(self.relay.stop)
+        inside = ["nsenter", "--net=/run/netns/ada", "--"]
+        self.ada = self.person("ada", wrap=inside)
+        self.bob = self.person("bob", wrap=["nsenter", "--net=/run/netns/relay", "--"])
+        self.ada.sotto("contact", "add", self.bob.number_for("ada")["link"], "--name", "bob")
+        self.listener = self.listen(self.bob)
+
+    def prefer(self, family):
+        """The system's choice of which address comes first (RFC 6724)."""
+        self.gai.write_text(f"precedence ::ffff:0:0/96 {100 if family == '-4' else 10}\n"
+                            "precedence ::/0 40\n")
+
+    def drop(self, family):
+        """Packets of that family vanish at the router, and nobody is told."""
+        at("router", "ip", family, "rule", "add", "pref", "1", "blackhole")
+
+    def starts_without(self, family):
+        self.prefer(family)
+        self.drop(family)
+        caller = self.call(self.ada, "bob")
+        dialling = self.until(caller, "dialling")
+        up = caller.wait_for("a link", is_event("relay", up=True), 10 * scene.SLOW)
+        took_s = (up["mono_ns"] - dialling["mono_ns"]) / 1e9
+        print(f"[{self._testMethodName}: a link after {took_s:.2f} s, {up['transport']}] ", end="",
+              flush=True)
+        self.assertEqual(up["transport"], "quic")
+        self.assertLess(took_s, scene.SLOW)
+        self.until(caller, "active")
+
+    def goes_on_without(self, family):
+        self.prefer(family)
+        caller = self.call(self.ada, "bob")
+        self.until(caller, "active")
+        time.sleep(1)
+        began = time.monotonic()
+        self.drop(family)
+        time.sleep(8)
+        caller.process.terminate()
+        ended = self.until(caller, "ended")
+        self.assertEqual(ended["end"], "hangup")
+        self.assertLess(time.monotonic() - began, 12 * scene.SLOW)
+        self.assertEqual(self.until(self.listener, "ended")["end"], "peer_hangup")
+        lost_s = ended["statistics"]["cells"]["lost"] / 50
+        print(f"[{self._testMethodName}: {lost_s:.2f} s of cells lost] ", end="", flush=True)
+        self.assertGreater(lost_s, 0)  # it did go by that family
+        self.assertLess(lost_s, MOVE_GAP_S)
+
+    def test_start_without_ipv4(self):
+        self.starts_without("-4")
+
+    def test_start_without_ipv6(self):
+        self.starts_without("-6")
+
+    def test_ipv4_dies_in_mid_call(self):
+        self.goes_on_without("-4")
+
+    def test_ipv6_dies_in_mid_call(self):
+        self.goes_on_without("-6")
+
+
 def socket_in(space):
     """A UDP socket of that namespace: a thread may enter it, and end there."""
     made = []
