@@ -1,7 +1,8 @@
 #!/bin/bash
 # Puts in place everything that sotto is built from. `make deps` runs it.
 #
-#   packaging/deps.sh             Debian packages, then OpenSSL, Opus, ngtcp2 and nghttp3
+#   packaging/deps.sh             Debian packages, then OpenSSL, Opus, ngtcp2 and nghttp3, and on Debian 12
+#                                 WebRTC's audio processing
 #   packaging/deps.sh --test      the same, and what only the tests need
 #   packaging/deps.sh --web       the same, and what the page needs: a compiler for WebAssembly, and
 #                                 OpenSSL, Opus, jansson and cmocka built by it
@@ -329,6 +330,32 @@ C
     cc -o "$work/quic" "$work/quic.c" -I"$out/include" -I"$prefix/openssl/include" -L"$out/lib" \
         -L"$prefix/openssl/lib" -lngtcp2_crypto_ossl -lngtcp2 -lnghttp3 -lssl -lcrypto -ldl -pthread &&
         "$work/quic"
+}
+
+# WebRTC's audio processing with its third echo canceller: Debian 12 has it only inside Telegram
+# Desktop's library. The package asks for FFmpeg's and X11's headers, which we do not need: it is
+# unpacked here, not installed. The linker takes the audio processing out of it (1 MB).
+recipe_tg_owt() {
+    local d=$work/tg_owt lib
+    mkdir -p "$d/root"
+    cd "$d"
+    # apt's lists may be old, or gone.
+    apt-get download libtgowt-dev libabsl-dev || {
+        as_root apt-get update
+        apt-get download libtgowt-dev libabsl-dev
+    }
+    for lib in libtgowt-dev libabsl-dev; do
+        dpkg-deb -x "$lib"_*.deb root
+    done
+    lib=$(dirname "$(find root -name libtg_owt.a)")
+    mkdir -p "$out/include" "$out/lib/pkgconfig"
+    cp -r root/usr/include/tg_owt root/usr/include/absl "$out/include/"
+    cp "$lib"/libtg_owt.a "$lib"/libabsl_{strings,bad_optional_access,throw_delegate}.a "$out/lib/"
+    printf '%s\n' 'prefix=/usr' 'libdir=/usr/lib' 'includedir=/usr/include' '' 'Name: tg_owt' \
+        'Description: WebRTC, of Telegram Desktop' 'Version: 0' \
+        'Libs: -L${libdir} -ltg_owt -labsl_bad_optional_access -labsl_strings -labsl_throw_delegate -pthread' \
+        'Cflags: -DWEBRTC_POSIX -DWEBRTC_LINUX -I${includedir}/tg_owt -I${includedir}' >"$out/lib/pkgconfig/tg_owt.pc"
+    dpkg-deb -f libtgowt-dev_*.deb Version >"$out/VERSION"
 }
 
 # --- the same for WebAssembly --------------------------------------------------------------------
@@ -694,11 +721,14 @@ system)
     ;;
 build)
     install_packages
-    if [ -n "$with_web" ]; then steps=8; else steps=4; fi
+    steps=4
+    [ -z "$with_web" ] || steps=$((steps + 4))
+    pkg-config --exists webrtc-audio-processing-1 || steps=$((steps + 1))
     say "[1/$steps] packages: ready"
     library 2 openssl 'OpenSSL' openssl_flags
     library 3 opus 'Opus'
     library 4 ngtcp2 'ngtcp2 and nghttp3' quic_cmake quic_links
     [ -z "$with_web" ] || wasm_libraries 5
+    pkg-config --exists webrtc-audio-processing-1 || library "$steps" tg_owt "WebRTC's audio processing"
     ;;
 esac

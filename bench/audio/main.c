@@ -49,6 +49,7 @@ static const struct scene scenes[] = {
     {"hall, loud", {300, 120, 0, 0.05, 6, 5}, 15},
     {"hall, far off", {300, 200, -80, 0.05, 0, 6}, 10},
     {"headset", {100, 30, 0, 0, -40, 7}, 20},
+    {"headset, quiet", {100, 30, 0, 0, -80, 8}, 60},
 };
 
 // ---- the candidates -----------------------------------------------------------------------------
@@ -230,6 +231,7 @@ struct result {
     double converged_s;       // NAN: never
     double noise_db;          // noise against speech, better by
     double both, alone;       // ESTOI of the near voice
+    double level_db;          // of the near voice alone, louder by
     double delay_ms;
     double cpu_us; // of 20 ms
 };
@@ -301,6 +303,7 @@ static struct result measure(const struct candidate *c, const struct scene *scen
     struct likeness l;
     // The last 8 s of the near voice: gain control has settled.
     double gain = power(s->out, 24, 32) / (power(s->near, 24, 32) + power(s->noise, 24, 32));
+    r.level_db = db(gain);
     r.erle_db = reduction(s, gain, 6, 12);
     r.again_db = reduction(s, gain, 37, 44);
     for (double t = 0; t < 11.5 && isnan(r.converged_s); t += 0.1) {
@@ -321,18 +324,18 @@ static struct result measure(const struct candidate *c, const struct scene *scen
 int main(void)
 {
     static struct sounds s;
-    printf("%-20s %-12s %6s %6s %6s %6s %6s %6s %6s %6s\n", "room", "canceller", "echo", "later",
-           "conv.", "noise", "both", "alone", "delay", "CPU");
-    printf("%-20s %-12s %6s %6s %6s %6s %6s %6s %6s %6s\n", "", "", "dB", "dB", "s", "dB", "ESTOI",
-           "ESTOI", "ms", "us");
+    printf("%-20s %-12s %6s %6s %6s %6s %6s %6s %6s %6s %6s\n", "room", "canceller", "echo",
+           "later", "conv.", "noise", "both", "alone", "level", "delay", "CPU");
+    printf("%-20s %-12s %6s %6s %6s %6s %6s %6s %6s %6s %6s\n", "", "", "dB", "dB", "s", "dB",
+           "ESTOI", "ESTOI", "dB", "ms", "us");
     for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
         make(&s, &scenes[i]);
         for (size_t c = 0; c < sizeof(candidates) / sizeof(candidates[0]); c++) {
             const char *name = candidates[c].name;
             struct result r = measure(&candidates[c], &scenes[i], &s);
-            printf("%-20s %-12s %6.1f %6.1f %6.1f %6.1f %6.3f %6.3f %6.1f %6.0f\n", scenes[i].name,
-                   name != NULL ? name : processing_name(), r.erle_db, r.again_db, r.converged_s,
-                   r.noise_db, r.both, r.alone, r.delay_ms, r.cpu_us);
+            printf("%-20s %-12s %6.1f %6.1f %6.1f %6.1f %6.3f %6.3f %6.1f %6.1f %6.0f\n",
+                   scenes[i].name, name != NULL ? name : processing_name(), r.erle_db, r.again_db,
+                   r.converged_s, r.noise_db, r.both, r.alone, r.level_db, r.delay_ms, r.cpu_us);
             fflush(stdout);
         }
     }

@@ -8,6 +8,10 @@
 
 #ifdef SOTTO_WEBRTC_1
 #include <modules/audio_processing/include/audio_processing.h>
+#ifdef SOTTO_WEBRTC_TG_OWT
+#include <rtc_base/logging.h>
+#include <system_wrappers/include/field_trial.h>
+#endif
 #else
 #include <webrtc/common.h>
 #include <webrtc/modules/audio_processing/include/audio_processing.h>
@@ -26,10 +30,28 @@ constexpr int kGainMaxDb = 9;
 
 #ifdef SOTTO_WEBRTC_1
 
-webrtc::AudioProcessing *make_module()
+using module_ptr = rtc::scoped_refptr<webrtc::AudioProcessing>;
+
+void prepare_library()
 {
-    webrtc::AudioProcessing *module = webrtc::AudioProcessingBuilder().Create();
-    if (module == nullptr) {
+#ifdef SOTTO_WEBRTC_TG_OWT
+    static const bool once = [] {
+        rtc::LogMessage::LogToDebug(rtc::LS_NONE); // not on our standard error
+        // Its checks are compiled in, and one fails where denormals cannot be flushed: in valgrind.
+        webrtc::field_trial::InitFieldTrialsFromString(
+            "WebRTC-ApmDenormalDisablerKillSwitch/Enabled/");
+        return true;
+    }();
+    static_cast<void>(once);
+#endif
+}
+
+module_ptr make_module()
+{
+    prepare_library();
+    // 1.x hands out an object that nobody holds yet, a newer one a reference.
+    module_ptr module(webrtc::AudioProcessingBuilder().Create());
+    if (module.get() == nullptr) {
         return nullptr;
     }
     webrtc::AudioProcessing::Config config;
@@ -43,24 +65,23 @@ webrtc::AudioProcessing *make_module()
     config.gain_controller1.target_level_dbfs = kTargetDbfs;
     config.gain_controller1.compression_gain_db = kGainMaxDb;
     config.gain_controller1.analog_gain_controller.enabled = false;
-    config.residual_echo_detector.enabled = false;
+#ifndef SOTTO_WEBRTC_TG_OWT
+    config.residual_echo_detector.enabled = false; // later ones have none
+#endif
     module->ApplyConfig(config);
     return module;
 }
 
-void release(webrtc::AudioProcessing *module)
-{
-    module->Release(); // it counts its references
-}
-
 #else
 
-webrtc::AudioProcessing *make_module()
+using module_ptr = std::unique_ptr<webrtc::AudioProcessing>;
+
+module_ptr make_module()
 {
     webrtc::Config config;
     config.Set<webrtc::ExtendedFilter>(new webrtc::ExtendedFilter(true));
     config.Set<webrtc::DelayAgnostic>(new webrtc::DelayAgnostic(true));
-    webrtc::AudioProcessing *module = webrtc::AudioProcessing::Create(config);
+    module_ptr module(webrtc::AudioProcessing::Create(config));
     if (module == nullptr) {
         return nullptr;
     }
@@ -85,17 +106,12 @@ webrtc::AudioProcessing *make_module()
     return module;
 }
 
-void release(webrtc::AudioProcessing *module)
-{
-    delete module;
-}
-
 #endif
 
 } // namespace
 
 struct webrtc_apm {
-    webrtc::AudioProcessing *module;
+    module_ptr module;
     float frame[WEBRTC_APM_FRAME_SAMPLES];
 };
 
@@ -112,7 +128,7 @@ struct webrtc_apm *webrtc_apm_new(void)
         return nullptr;
     }
     a->module = make_module();
-    if (a->module == nullptr) {
+    if (a->module.get() == nullptr) {
         delete a;
         return nullptr;
     }
@@ -122,7 +138,6 @@ struct webrtc_apm *webrtc_apm_new(void)
 void webrtc_apm_free(struct webrtc_apm *a)
 {
     if (a != nullptr) {
-        release(a->module);
         std::fill(a->frame, a->frame + WEBRTC_APM_FRAME_SAMPLES, 0.0F);
         delete a;
     }

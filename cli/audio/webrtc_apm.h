@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // WebRTC's audio processing module, a C++ library, as far as sotto uses it: echo cancellation,
 // noise suppression, automatic gain control, high-pass filter. 48 kHz, mono, frames of 10 ms.
-// Nothing here is thread-safe. Of the library either generation will do: 0.3 (Debian 12) or 1.x
-// (Debian 13, with AEC3); docs/DECISIONS.md has both measured.
+// Nothing here is thread-safe. Of the library either generation will do: 1.x (Debian 13; Debian 12
+// has it in tg_owt), which has AEC3, or 0.3; docs/DECISIONS.md has both measured.
 #ifndef SOTTO_AUDIO_WEBRTC_APM_H
 #define SOTTO_AUDIO_WEBRTC_APM_H
 

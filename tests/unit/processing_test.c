@@ -151,6 +151,75 @@ static void test_voice_passes(void **state)
     assert_true(gain > 0.4 && gain < 4);
 }
 
+// With nobody speaking nothing is to be heard, however long it takes.
+static void test_silence_stays_silent(void **state)
+{
+    (void)state;
+    struct processing *p = NULL;
+    int16_t work[BLOCK + PROCESSING_FRAME_SAMPLES];
+    assert_int_equal(processing_new(&p), 0);
+    for (size_t at = 0; at + BLOCK <= SAMPLES; at += BLOCK) {
+        memset(work, 0, sizeof(work));
+        assert_int_equal(processing_near(p, work, BLOCK), BLOCK);
+        assert_true(rms(work, BLOCK) < 2);
+        processing_far(p, NULL, BLOCK);
+    }
+    processing_free(p);
+}
+
+// Sounds that no voice makes. The library checks itself and would end the program.
+static int16_t harsh(unsigned kind, size_t i, uint64_t *seed)
+{
+    switch (kind % 6) {
+    case 0:
+        return 0;
+    case 1:
+        return (int16_t)((int)prng_below(seed, 65536) - 32768); // white noise
+    case 2:
+        return i / 50 % 2 == 0 ? INT16_MAX : INT16_MIN; // a square wave
+    case 3:
+        return INT16_MIN; // a constant
+    case 4:
+        return i % 4800 == 0 ? INT16_MAX : 0; // clicks
+    default:
+        return i % 2 == 0 ? 1 : -1;
+    }
+}
+
+static void test_harsh_sounds(void **state)
+{
+    (void)state;
+    struct processing *p = NULL;
+    int16_t work[BLOCK + PROCESSING_FRAME_SAMPLES], loud[BLOCK];
+    uint64_t seed = 11;
+    assert_int_equal(processing_new(&p), 0);
+    // Each at the near end against each at the far one, half a second.
+    for (unsigned pair = 0; pair < 36; pair++) {
+        for (size_t at = 0; at < RATE / 2; at += BLOCK) {
+            for (size_t i = 0; i < BLOCK; i++) {
+                work[i] = harsh(pair, at + i, &seed);
+                loud[i] = harsh(pair / 6, at + i, &seed);
+            }
+            assert_int_equal(processing_near(p, work, BLOCK), BLOCK);
+            processing_far(p, loud, BLOCK);
+        }
+    }
+    // And it still cancels nothing that is the near voice.
+    sound_synth_speech(near, SAMPLES);
+    double out = 0, in = 0;
+    for (size_t at = 0; at + BLOCK <= SAMPLES; at += BLOCK) {
+        memcpy(work, near + at, BLOCK * sizeof(*work));
+        assert_int_equal(processing_near(p, work, BLOCK), BLOCK);
+        processing_far(p, NULL, BLOCK);
+        if (at >= SAMPLES / 2) {
+            out += rms(work, BLOCK);
+            in += rms(near + at, BLOCK);
+        }
+    }
+    assert_true(out / in > 0.4 && out / in < 4);
+    processing_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +229,8 @@ int main(void)
         cmocka_unit_test(test_loudspeaker_comes_back),
         cmocka_unit_test(test_whole_frames),
         cmocka_unit_test(test_voice_passes),
+        cmocka_unit_test(test_silence_stays_silent),
+        cmocka_unit_test(test_harsh_sounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
