@@ -22,6 +22,10 @@ static void assert_same(const struct cell_content *a, const struct cell_content 
     assert_same_bytes(a->stream, a->stream_len, b->stream, b->stream_len);
     assert(a->stream_offset == b->stream_offset);
     assert(a->has_ack == b->has_ack && a->ack == b->ack);
+    assert(a->block_count == b->block_count && a->block_count <= CELL_BLOCKS_MAX);
+    for (size_t i = 0; i < a->block_count; i++) {
+        assert(a->blocks[i].after == b->blocks[i].after && a->blocks[i].len == b->blocks[i].len);
+    }
     assert(a->has_report == b->has_report);
     assert(a->report.highest_ctr == b->report.highest_ctr);
     assert(a->report.held_ms == b->report.held_ms && a->report.received == b->report.received);

@@ -98,6 +98,11 @@ static void hostile(struct world *w, struct input *in)
     uint8_t bytes[CELL_PLAINTEXT_MAX_BYTES], out[CTL_MESSAGE_MAX_BYTES];
     uint8_t flags = take(in);
     struct cell_content c = {.has_ack = (flags & 1) != 0, .ack = take32(in)};
+    c.block_count = c.has_ack ? (size_t)(flags >> 3) % (CELL_BLOCKS_MAX + 1) : 0;
+    for (size_t i = 0; i < c.block_count; i++) { // not 0: cell_decode sees to that
+        uint32_t block = (flags & 32) != 0 ? take32(in) : (uint32_t)take(in) << 16 | take(in);
+        c.blocks[i] = (struct cell_block){(uint16_t)(block >> 16 | 1), (uint16_t)(block | 1)};
+    }
     if ((flags & 2) != 0) {
         c.stream_offset = (flags & 4) != 0 ? take32(in) : take(in);
         c.stream_len = (size_t)take(in) % (sizeof bytes - 1) + 1;

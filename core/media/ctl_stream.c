@@ -11,13 +11,14 @@
 #define ACK_REPEAT_NS   (2 * SOTTO_NS_PER_S) // acks ride in every cell this long after data came
 #define ITEM_MAX_BYTES  (UINT8_MAX - 4)      // stream bytes that one item can hold
 #define PIECE_MAX_BYTES CELL_PLAINTEXT_MAX_BYTES
-#define ACK_BYTES       (CELL_ITEM_OVERHEAD + 4)
-#define TICK_NS         (20 * SOTTO_NS_PER_MS)
+#define REORDER_NS      (60 * SOTTO_NS_PER_MS) // three cells
 #define WORD_BITS       64
 
 static_assert((CTL_BUFFER_BYTES & (CTL_BUFFER_BYTES - 1)) == 0, "indices are masked");
 static_assert(PIECE_MAX_BYTES <= ITEM_MAX_BYTES, "a piece is one item");
 static_assert(CTL_WINDOW_BYTES % WORD_BITS == 0, "whole words");
+static_assert(CTL_WINDOW_BYTES <= UINT16_MAX, "blocks hold it");
+static_assert(CELL_BLOCKS_MAX == 2, "the newest, and one in turn");
 static_assert(CTL_MESSAGE_MAX_BYTES <= UINT16_MAX, "the length prefix holds it");
 static_assert(LENGTH_BYTES + CTL_MESSAGE_MAX_BYTES + CTL_WINDOW_BYTES <= CTL_BUFFER_BYTES,
               "a message of any length becomes whole before the buffer is full");
@@ -27,27 +28,36 @@ struct ring {
     uint8_t bytes[CTL_BUFFER_BYTES];
 };
 
-// acked <= next <= sent <= end. Between next and sent lies what a timeout made us send again.
+// A bit for each byte of a window, at its offset mod CTL_WINDOW_BYTES.
+struct map {
+    uint64_t words[CTL_WINDOW_BYTES / WORD_BITS];
+};
+
+// acked <= sent <= end; sent <= acked + CTL_WINDOW_BYTES. The maps are of the bytes from acked to
+// sent, and clear elsewhere.
 struct sender {
-    uint64_t acked; // the peer has everything before it
-    uint64_t next;  // goes out next
-    uint64_t sent;  // everything before it went out at least once
-    uint64_t end;   // everything before it was queued
-    uint64_t last;  // where the last new piece began
-    bool copied;    // that piece went out a second time
-    sotto_ns since; // the timer: last progress, or last going back
+    uint64_t acked;                     // the peer has everything before it
+    uint64_t sent;                      // everything before it went out at least once
+    uint64_t end;                       // everything before it was queued
+    struct map has;                     // the peer has it, behind a gap
+    struct map spare;                   // goes out once more when there is nothing else
+    uint32_t sent_ms[CTL_WINDOW_BYTES]; // when a byte of the window went out last
+    bool heard;                         // a cell of the peer has come,
+    uint32_t heard_ms;                  // the last one then, whatever was in it
     struct ring ring;
 };
 
-// taken <= framed; taken <= whole. Beyond `whole` there are bytes with gaps before them: their
-// bits are set in `early`.
+// taken <= framed; taken <= whole <= beyond <= whole + CTL_WINDOW_BYTES.
 struct receiver {
     uint64_t taken;  // everything before it was handed out
     uint64_t whole;  // everything before it has come
+    uint64_t beyond; // nothing from here on has come
     uint64_t framed; // start of the first message whose length is not known yet
+    uint64_t newest; // where the piece that came last began
+    uint64_t told;   // acknowledgements named what came up to here; the next one goes on
     bool heard;
     sotto_ns heard_at;
-    uint64_t early[CTL_WINDOW_BYTES / WORD_BITS]; // byte offset mod CTL_WINDOW_BYTES
+    struct map early; // has come, behind a gap
     struct ring ring;
 };
 
@@ -94,6 +104,32 @@ static size_t read_length(const struct ring *r, uint64_t offset)
     return (size_t)(bytes[0] << 8 | bytes[1]);
 }
 
+// ---- map --------------------------------------------------------------------------------------
+
+static bool map_get(const struct map *m, uint64_t offset)
+{
+    size_t i = (size_t)(offset % CTL_WINDOW_BYTES);
+    return (m->words[i / WORD_BITS] >> (i % WORD_BITS) & 1) != 0;
+}
+
+static void map_put(struct map *m, uint64_t from, uint64_t end, bool value)
+{
+    for (uint64_t at = from; at < end; at++) {
+        size_t i = (size_t)(at % CTL_WINDOW_BYTES);
+        uint64_t bit = UINT64_C(1) << (i % WORD_BITS), *word = &m->words[i / WORD_BITS];
+        *word = value ? *word | bit : *word & ~bit;
+    }
+}
+
+// The first byte from `from` on whose bit is `value`, or `end`.
+static uint64_t map_find(const struct map *m, uint64_t from, uint64_t end, bool value)
+{
+    while (from < end && map_get(m, from) != value) {
+        from++;
+    }
+    return from;
+}
+
 // ---- life -------------------------------------------------------------------------------------
 
 int ctl_stream_new(struct ctl_stream **out, const struct sotto_env *env)
@@ -110,8 +146,8 @@ int ctl_stream_new_at(struct ctl_stream **out, const struct sotto_env *env, uint
     s->env = env;
     struct sender *tx = &s->tx;
     struct receiver *rx = &s->rx;
-    tx->acked = tx->next = tx->sent = tx->end = tx->last = offset;
-    rx->taken = rx->whole = rx->framed = offset;
+    tx->acked = tx->sent = tx->end = offset;
+    rx->taken = rx->whole = rx->beyond = rx->framed = rx->newest = rx->told = offset;
     *out = s;
     return 0;
 }
@@ -147,52 +183,93 @@ size_t ctl_stream_pending(const struct ctl_stream *s)
     return (size_t)(s->tx.end - s->tx.acked);
 }
 
+// RFC 9002 §6.1: 9/8 of a round trip, and three cells, since cells overtake each other.
 static sotto_ns retransmit_after(sotto_ns rtt_ns)
 {
     if (rtt_ns >= CTL_RETRANSMIT_MAX_NS) {
         return CTL_RETRANSMIT_MAX_NS;
     }
-    sotto_ns after = rtt_ns + rtt_ns / 2 + TICK_NS;
+    sotto_ns after = rtt_ns + rtt_ns / 8 + REORDER_NS;
     after = after < CTL_RETRANSMIT_MIN_NS ? CTL_RETRANSMIT_MIN_NS : after;
     return after > CTL_RETRANSMIT_MAX_NS ? CTL_RETRANSMIT_MAX_NS : after;
 }
 
-static void go_back_if_late(struct sender *tx, sotto_ns rtt_ns, sotto_ns now)
+static uint32_t to_ms(sotto_ns t)
 {
-    if (tx->acked == tx->sent || now < tx->since || now - tx->since < retransmit_after(rtt_ns)) {
-        return;
-    }
-    tx->next = tx->acked;
-    tx->copied = false;
-    tx->since = now;
+    return (uint32_t)(t / SOTTO_NS_PER_MS);
 }
 
-// The piece to put into this cell: its offset, and its length or 0.
-static size_t choose_piece(struct sender *tx, size_t room, sotto_ns now, uint64_t *offset)
+// The time, and that in which an acknowledgement comes if nothing is lost.
+struct timer {
+    uint32_t now_ms, after_ms;
+};
+
+// The peer does not have it, and its cells say so by now, or have not come for as long again.
+static bool late(const struct sender *tx, uint64_t offset, struct timer t)
+{
+    uint32_t sent_ms = tx->sent_ms[offset % CTL_WINDOW_BYTES];
+    int32_t age = (int32_t)(t.now_ms - sent_ms), told = (int32_t)(tx->heard_ms - sent_ms);
+    int32_t after = (int32_t)t.after_ms;
+    return !map_get(&tx->has, offset) && ((tx->heard && told >= after) || age >= 2 * after);
+}
+
+// Bytes of the stream, `end` not included.
+struct piece {
+    uint64_t from, end;
+};
+
+static struct piece late_piece(const struct sender *tx, size_t room, struct timer t)
+{
+    struct piece p = {tx->acked, tx->acked};
+    while (p.from < tx->sent && !late(tx, p.from, t)) {
+        p.from++;
+    }
+    p.end = p.from;
+    while (p.end < tx->sent && p.end - p.from < room && late(tx, p.end, t)) {
+        p.end++;
+    }
+    return p;
+}
+
+static struct piece new_piece(const struct sender *tx, size_t room)
 {
     uint64_t window_end = tx->acked + CTL_WINDOW_BYTES;
     uint64_t limit = tx->end < window_end ? tx->end : window_end;
-    if (tx->next < limit) {
-        if (tx->acked == tx->sent) {
-            tx->since = now; // nothing was on its way: the timer starts
-        }
-        size_t len = min_size(room, (size_t)(limit - tx->next));
-        *offset = tx->next;
-        tx->last = tx->next;
-        tx->copied = false;
-        tx->next += len;
-        tx->sent = tx->sent > tx->next ? tx->sent : tx->next;
-        return len;
+    return (struct piece){tx->sent, tx->sent + min_size(room, (size_t)(limit - tx->sent))};
+}
+
+static struct piece spare_piece(const struct sender *tx, size_t room)
+{
+    uint64_t from = map_find(&tx->spare, tx->acked, tx->sent, true);
+    uint64_t most = from + min_size(room, (size_t)(tx->sent - from));
+    return (struct piece){from, map_find(&tx->spare, from, most, false)};
+}
+
+// What to put into this cell; empty: nothing. What was late, and what nothing follows, goes out
+// once more in place of padding, so that one lost cell does not cost a round trip.
+static struct piece choose_piece(const struct sender *tx, size_t room, struct timer t, bool *spare)
+{
+    struct piece p = late_piece(tx, room, t);
+    *spare = true;
+    if (p.from < p.end) {
+        return p;
     }
-    // Nothing new: the last piece once more, in place of padding, so that one lost cell does not
-    // cost a timeout.
-    uint64_t from = tx->last > tx->acked ? tx->last : tx->acked;
-    if (tx->copied || from >= tx->next) {
-        return 0;
+    p = new_piece(tx, room);
+    *spare = p.end == tx->end;
+    if (p.from < p.end) {
+        return p;
     }
-    tx->copied = true;
-    *offset = from;
-    return min_size(room, (size_t)(tx->next - from));
+    *spare = false;
+    return spare_piece(tx, room);
+}
+
+static void note_sent(struct sender *tx, struct piece p, bool spare, struct timer t)
+{
+    map_put(&tx->spare, p.from, p.end, spare);
+    for (uint64_t at = p.from; at < p.end; at++) {
+        tx->sent_ms[at % CTL_WINDOW_BYTES] = t.now_ms;
+    }
+    tx->sent = tx->sent > p.end ? tx->sent : p.end;
 }
 
 static bool ack_due(const struct receiver *rx, sotto_ns now)
@@ -200,20 +277,68 @@ static bool ack_due(const struct receiver *rx, sotto_ns now)
     return rx->heard && (now < rx->heard_at || now - rx->heard_at <= ACK_REPEAT_NS);
 }
 
-static size_t fill_ack(const struct receiver *rx, struct cell_content *c, size_t room, sotto_ns now)
+// As run_behind, without the way round.
+static struct piece next_run(const struct receiver *rx, uint64_t from)
 {
-    if (!ack_due(rx, now) || room < ACK_BYTES) {
+    from = map_find(&rx->early, from > rx->whole ? from : rx->whole, rx->beyond, true);
+    struct piece run = {from, map_find(&rx->early, from, rx->beyond, false)};
+    while (run.from < run.end && map_get(&rx->early, run.from - 1)) {
+        run.from--;
+    }
+    return run;
+}
+
+// The first run of early bytes that ends behind `from`, or else the first; empty: there is none.
+static struct piece run_behind(const struct receiver *rx, uint64_t from)
+{
+    struct piece run = next_run(rx, from);
+    return run.from < run.end ? run : next_run(rx, rx->whole);
+}
+
+static void add_block(struct cell_content *c, struct piece run)
+{
+    c->blocks[c->block_count++] = (struct cell_block){
+        .after = (uint16_t)(run.from - c->ack),
+        .len = (uint16_t)(run.end - run.from),
+    };
+}
+
+// The newest run first, as in RFC 2018 §4; then another one, from cell to cell the next.
+static size_t fill_blocks(struct receiver *rx, struct cell_content *c, size_t room)
+{
+    size_t most = min_size(CELL_BLOCKS_MAX, room / CELL_BLOCK_BYTES);
+    struct piece newest = run_behind(rx, rx->newest);
+    if (most == 0 || newest.from == newest.end) {
+        return room;
+    }
+    add_block(c, newest);
+    struct piece other = run_behind(rx, rx->told);
+    if (other.from == newest.from) {
+        other = run_behind(rx, other.end);
+    }
+    rx->told = other.end;
+    if (most > 1 && other.from != newest.from) {
+        add_block(c, other);
+    }
+    return room - c->block_count * CELL_BLOCK_BYTES;
+}
+
+static size_t fill_ack(struct receiver *rx, struct cell_content *c, size_t room, sotto_ns now)
+{
+    if (!ack_due(rx, now) || room < CELL_ACK_BYTES) {
         return room;
     }
     c->has_ack = true;
     c->ack = (uint32_t)rx->whole;
-    return room - ACK_BYTES;
+    return fill_blocks(rx, c, room - CELL_ACK_BYTES);
 }
 
 size_t ctl_stream_wants(const struct ctl_stream *s, sotto_ns now)
 {
+    const struct receiver *rx = &s->rx;
     size_t pending = ctl_stream_pending(s);
-    return (ack_due(&s->rx, now) ? ACK_BYTES : 0) +
+    size_t blocks = rx->beyond > rx->whole ? CELL_BLOCKS_MAX * CELL_BLOCK_BYTES : 0;
+    return (ack_due(rx, now) ? CELL_ACK_BYTES + blocks : 0) +
            (pending > 0 ? CELL_STREAM_OVERHEAD + pending : 0);
 }
 
@@ -221,67 +346,75 @@ void ctl_stream_fill(struct ctl_stream *s, struct cell_content *c, size_t room, 
                      sotto_ns now)
 {
     c->has_ack = false;
+    c->block_count = 0;
     c->stream = NULL;
     c->stream_len = 0;
     room = fill_ack(&s->rx, c, room, now);
-    go_back_if_late(&s->tx, rtt_ns, now);
     if (room <= CELL_STREAM_OVERHEAD) {
         return;
     }
-    uint64_t offset;
-    size_t len =
-        choose_piece(&s->tx, min_size(room - CELL_STREAM_OVERHEAD, PIECE_MAX_BYTES), now, &offset);
-    if (len == 0) {
+    struct timer timer = {to_ms(now), to_ms(retransmit_after(rtt_ns))};
+    bool spare;
+    struct piece p =
+        choose_piece(&s->tx, min_size(room - CELL_STREAM_OVERHEAD, PIECE_MAX_BYTES), timer, &spare);
+    if (p.from == p.end) {
         return;
     }
-    ring_read(&s->tx.ring, offset, s->piece, len);
+    note_sent(&s->tx, p, spare, timer);
+    size_t len = (size_t)(p.end - p.from);
+    ring_read(&s->tx.ring, p.from, s->piece, len);
     c->stream = s->piece;
     c->stream_len = len;
-    c->stream_offset = (uint32_t)offset;
+    c->stream_offset = (uint32_t)p.from;
 }
 
 // ---- receiving --------------------------------------------------------------------------------
 
-static int take_ack(struct sender *tx, uint32_t ack, sotto_ns now)
+// What was acknowledged beyond what was sent: the peer lies.
+static bool ack_valid(const struct sender *tx, const struct cell_content *c)
 {
-    if (ack > tx->sent) {
+    uint64_t most = c->ack;
+    for (size_t i = 0; i < c->block_count; i++) {
+        uint64_t end = (uint64_t)c->ack + c->blocks[i].after + c->blocks[i].len;
+        most = most > end ? most : end;
+    }
+    return most <= tx->sent;
+}
+
+static void take_block(struct sender *tx, uint64_t from, uint64_t end)
+{
+    from = from > tx->acked ? from : tx->acked;
+    map_put(&tx->has, from, end, true);
+    map_put(&tx->spare, from, end, false);
+}
+
+// A cell that was overtaken tells of the past; its blocks still hold.
+static int take_ack(struct sender *tx, const struct cell_content *c)
+{
+    if (!ack_valid(tx, c)) {
         return SOTTO_EPROTO;
     }
-    if (ack <= tx->acked) {
-        return 0; // from a cell that was overtaken, or nothing new
+    if (c->ack > tx->acked) {
+        map_put(&tx->has, tx->acked, c->ack, false);
+        map_put(&tx->spare, tx->acked, c->ack, false);
+        tx->acked = c->ack;
     }
-    tx->acked = ack;
-    tx->next = tx->next > ack ? tx->next : ack;
-    tx->since = now;
+    for (size_t i = 0; i < c->block_count; i++) {
+        uint64_t from = (uint64_t)c->ack + c->blocks[i].after;
+        take_block(tx, from, from + c->blocks[i].len);
+    }
     return 0;
-}
-
-static uint64_t *early_word(struct receiver *rx, uint64_t offset)
-{
-    return &rx->early[offset % CTL_WINDOW_BYTES / WORD_BITS];
-}
-
-static uint64_t early_bit(uint64_t offset)
-{
-    return UINT64_C(1) << (offset % WORD_BITS);
-}
-
-// Moves `whole` over the bytes that wait behind it.
-static void close_gap(struct receiver *rx)
-{
-    while ((*early_word(rx, rx->whole) & early_bit(rx->whole)) != 0) {
-        *early_word(rx, rx->whole) &= ~early_bit(rx->whole);
-        rx->whole++;
-    }
 }
 
 static void store(struct receiver *rx, uint64_t offset, const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        *early_word(rx, offset + i) |= early_bit(offset + i);
-    }
+    map_put(&rx->early, offset, offset + len, true);
     ring_write(&rx->ring, offset, data, len);
-    close_gap(rx);
+    rx->newest = offset;
+    rx->beyond = rx->beyond > offset + len ? rx->beyond : offset + len;
+    uint64_t whole = map_find(&rx->early, rx->whole, rx->beyond, false);
+    map_put(&rx->early, rx->whole, whole, false);
+    rx->whole = whole;
 }
 
 // Looks at the lengths of the messages that have begun.
@@ -320,8 +453,10 @@ static int take_piece(struct receiver *rx, uint64_t offset, const uint8_t *data,
 int ctl_stream_take(struct ctl_stream *s, const struct cell_content *c, sotto_ns now)
 {
     int err = s->broken ? SOTTO_EPROTO : 0;
+    s->tx.heard = true;
+    s->tx.heard_ms = to_ms(now);
     if (err == 0 && c->has_ack) {
-        err = take_ack(&s->tx, c->ack, now);
+        err = take_ack(&s->tx, c);
     }
     if (err == 0 && c->stream != NULL) {
         err = take_piece(&s->rx, c->stream_offset, c->stream, c->stream_len, now);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reliable, ordered stream of messages inside cells, in place of padding (docs/PROTOCOL.md,
-// "Cells"): byte offsets, cumulative acknowledgement, return to the first byte not acknowledged
-// after a timeout of 1.5 round trips and a tick, within the limits below. A piece that nothing new
-// follows is sent in two consecutive cells, so that one lost cell costs no timeout. Bytes that
-// come early are kept. Messages are u16 length and bytes. No sockets, no clock.
+// "Cells"): byte offsets, cumulative acknowledgement with selective blocks (RFC 2018), from which
+// the sender knows each byte that is missing. What cells that came 9/8 of a round trip and three
+// ticks later (RFC 9002 §6.1.2; within the limits below) do not acknowledge goes out again, and
+// nothing else; after twice that time also if no cell comes. Such a piece, and one that nothing new
+// follows, is sent once more if there is nothing else to send, so that one lost cell costs no round
+// trip. Bytes that come early are kept. Messages are u16 length and bytes. No sockets, no clock.
 #ifndef SOTTO_MEDIA_CTL_STREAM_H
 #define SOTTO_MEDIA_CTL_STREAM_H
 
@@ -35,7 +37,8 @@ size_t ctl_stream_wants(const struct ctl_stream *s, sotto_ns now);
 // the next call on `s`. rtt_ns: the present estimate or 0.
 void ctl_stream_fill(struct ctl_stream *s, struct cell_content *c, size_t room, sotto_ns rtt_ns,
                      sotto_ns now);
-// Takes the stream and ack fields of a received cell. 0, or SOTTO_EPROTO: the peer acknowledged
+// Takes the stream and ack fields of a received cell; to be called for each cell, since one without
+// an acknowledgement tells as well. 0, or SOTTO_EPROTO: the peer acknowledged
 // what was not sent, overran the window, or sent a message longer than CTL_MESSAGE_MAX_BYTES or
 // empty: end the call (from then on every call gives this). While the local side does not fetch
 // its messages, further bytes are dropped without acknowledgement, so that the peer sends them

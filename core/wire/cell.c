@@ -57,12 +57,20 @@ static uint16_t report_bits(const struct cell_report *r)
                       (unsigned)r->wish << WISH_SHIFT | (r->history ? HISTORY_BIT : 0));
 }
 
-static void put_numbers(struct wire_writer *w, const struct cell_content *c)
+static void put_ack(struct wire_writer *w, const struct cell_content *c)
 {
     if (c->has_ack) {
-        put_item(w, CELL_ACK, 4);
+        put_item(w, CELL_ACK, 4 + c->block_count * CELL_BLOCK_BYTES);
         wire_write_u32(w, c->ack);
+        for (size_t i = 0; i < c->block_count; i++) {
+            wire_write_u16(w, c->blocks[i].after);
+            wire_write_u16(w, c->blocks[i].len);
+        }
     }
+}
+
+static void put_report(struct wire_writer *w, const struct cell_content *c)
+{
     if (c->has_report) {
         put_item(w, CELL_REPORT, CELL_REPORT_BYTES);
         wire_write_u64(w, c->report.highest_ctr);
@@ -111,6 +119,19 @@ static bool report_valid(const struct cell_report *r)
            r->span <= CELL_SPAN_MAX;
 }
 
+static bool blocks_valid(const struct cell_content *c)
+{
+    if (c->block_count > (c->has_ack ? CELL_BLOCKS_MAX : 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < c->block_count; i++) {
+        if (c->blocks[i].after == 0 || c->blocks[i].len == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // What cell_decode would refuse is not sent.
 static bool content_valid(const struct cell_content *c)
 {
@@ -129,7 +150,7 @@ static bool content_valid(const struct cell_content *c)
     if (c->voice != NULL && c->voice_len == 0) {
         return false;
     }
-    if (!span_valid(c) || (c->has_report && !report_valid(&c->report))) {
+    if (!span_valid(c) || !blocks_valid(c) || (c->has_report && !report_valid(&c->report))) {
         return false;
     }
     return c->stream == NULL ||
@@ -145,7 +166,8 @@ int cell_encode(const struct cell_content *c, uint8_t *out, size_t size)
     put_voice(&w, c);
     put_earlier(&w, c);
     put_stream(&w, c);
-    put_numbers(&w, c);
+    put_ack(&w, c);
+    put_report(&w, c);
     wire_write_zeros(&w, size - w.len);
     return wire_writer_finish(&w);
 }
@@ -153,7 +175,8 @@ int cell_encode(const struct cell_content *c, uint8_t *out, size_t size)
 size_t cell_control_bytes(const struct cell_content *c)
 {
     size_t stream = c->stream != NULL ? CELL_STREAM_OVERHEAD + c->stream_len : 0;
-    return stream + (c->has_ack ? CELL_ITEM_OVERHEAD + 4 : 0);
+    size_t ack = c->has_ack ? CELL_ACK_BYTES + c->block_count * CELL_BLOCK_BYTES : 0;
+    return stream + ack;
 }
 
 // ---- decoding ---------------------------------------------------------------------------------
@@ -198,6 +221,10 @@ static void get_ack(struct wire_reader *v, struct cell_content *c)
     }
     c->has_ack = true;
     c->ack = wire_read_u32(v);
+    while (!v->failed && v->left > 0 && c->block_count < CELL_BLOCKS_MAX) {
+        uint16_t after = wire_read_u16(v);
+        c->blocks[c->block_count++] = (struct cell_block){after, wire_read_u16(v)};
+    }
 }
 
 static void get_report(struct wire_reader *v, struct cell_content *c)
@@ -272,7 +299,7 @@ int cell_decode(struct cell_content *c, const uint8_t *data, size_t len)
     while (!r.failed && r.left > 0) {
         get_item(&r, &got);
     }
-    if (r.failed || !span_valid(&got)) {
+    if (r.failed || !span_valid(&got) || !blocks_valid(&got)) {
         return SOTTO_EPARSE;
     }
     *c = got;

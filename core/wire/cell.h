@@ -12,14 +12,22 @@
 #define CELL_EARLIER_MAX         4   // earlier frames in one cell
 #define CELL_DISTANCE_MAX        127 // of an earlier frame, in ticks
 #define CELL_SPAN_MAX            3   // ticks of speech that one cell carries
+#define CELL_BLOCKS_MAX          2   // of an acknowledgement
 
 enum cell_item {
     CELL_PADDING = 0,
     CELL_VOICE = 1,   // Opus packet of this cell's tick
     CELL_EARLIER = 2, // u8: own (highest bit) and distance in ticks; Opus packet of an earlier tick
     CELL_STREAM = 3,  // u32 offset, bytes of the control stream
-    CELL_ACK = 4,     // u32: control stream bytes received without a gap
+    CELL_ACK = 4,     // u32: control stream bytes received without a gap; blocks beyond it
     CELL_REPORT = 5,  // what this side receives; see struct cell_report
+};
+
+// Bytes received behind a gap (RFC 2018 §3, its edges relative): u16 bytes between the gap's start
+// and them (not 0), u16 how many (not 0).
+struct cell_block {
+    uint16_t after;
+    uint16_t len;
 };
 
 #define CELL_REPORT_BYTES   18
@@ -54,17 +62,22 @@ struct cell_content {
     uint32_t stream_offset;
     bool has_ack;
     uint32_t ack;
+    struct cell_block blocks[CELL_BLOCKS_MAX]; // of the acknowledgement, in any order
+    size_t block_count;
     bool has_report;
     struct cell_report report;
 };
 
 #define CELL_ITEM_OVERHEAD   2
 #define CELL_STREAM_OVERHEAD (CELL_ITEM_OVERHEAD + 4)
+#define CELL_ACK_BYTES       (CELL_ITEM_OVERHEAD + 4) // without blocks
+#define CELL_BLOCK_BYTES     4
 // Writes exactly `size` bytes (items and padding) and returns size. SOTTO_ESPACE if the items do
 // not fit; SOTTO_EINVAL for content that cell_decode would refuse: an empty packet or stream piece,
 // distance 0, above CELL_DISTANCE_MAX or given twice, own ones that leave out a distance or reach
-// CELL_SPAN_MAX, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes, a playout delay above
-// CELL_PLAYOUT_MAX_MS, a span above CELL_SPAN_MAX.
+// CELL_SPAN_MAX, more than CELL_EARLIER_MAX, a stream that passes 2^32 bytes, more blocks than
+// CELL_BLOCKS_MAX, an empty one or without a gap, or without an acknowledgement, a playout delay
+// above CELL_PLAYOUT_MAX_MS, a span above CELL_SPAN_MAX.
 int cell_encode(const struct cell_content *c, uint8_t *out, size_t size);
 // Ticks that it stands for: 1 .. CELL_SPAN_MAX.
 unsigned cell_span(const struct cell_content *c);

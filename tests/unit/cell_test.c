@@ -23,6 +23,8 @@ static struct cell_content everything(void)
         .stream_offset = 0x01020304,
         .has_ack = true,
         .ack = 0xfffffffe,
+        .blocks = {{0x0506, 0x0708}, {1, 0xffff}},
+        .block_count = 2,
         .has_report = true,
         .report = {.highest_ctr = UINT64_C(0x1122334455667788),
                    .held_ms = 0x99aa,
@@ -68,6 +70,8 @@ static void everything_comes_back(void **state)
     assert_memory_equal(got.stream, bytes + 7, 9);
     assert_true(got.stream_offset == 0x01020304);
     assert_true(got.has_ack && got.ack == 0xfffffffe);
+    assert_int_equal(got.block_count, 2);
+    assert_memory_equal(got.blocks, sent.blocks, sizeof got.blocks);
     assert_true(got.has_report);
     assert_reports_equal(&got.report, &sent.report);
 }
@@ -82,12 +86,13 @@ static void exact_bytes(void **state)
     c.earlier[0].len = 1;
     c.has_report = false;
     c.stream_len = 1;
+    c.block_count = 1;
     assert_int_equal(cell_encode(&c, cell, sizeof cell), 40);
     static const uint8_t expected[40] = {
-        1, 2, 1,    2,                   // voice
-        2, 2, 1,    4,                   // earlier, one tick ago
-        3, 5, 1,    2,    3,    4,    8, // stream at 0x01020304
-        4, 4, 0xff, 0xff, 0xff, 0xfe,
+        1, 2, 1,    2,                            // voice
+        2, 2, 1,    4,                            // earlier, one tick ago
+        3, 5, 1,    2,    3,    4,    8,          // stream at 0x01020304
+        4, 8, 0xff, 0xff, 0xff, 0xfe, 5, 6, 7, 8, // and a block beyond it
     };
     assert_memory_equal(cell, expected, sizeof expected);
 
@@ -177,6 +182,18 @@ static void nonsense_is_not_sent(void **state)
     c.earlier[1].own = true; // without the one between
     assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
     c = everything();
+    c.blocks[0].after = 0; // that would be no gap
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.blocks[1].len = 0;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.block_count = CELL_BLOCKS_MAX + 1;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
+    c.has_ack = false;
+    assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
+    c = everything();
     c.report.wish = CELL_SPAN_MAX + 1;
     assert_int_equal(cell_encode(&c, cell, SIZE), SOTTO_EINVAL);
     c = everything();
@@ -224,6 +241,10 @@ static void anything_else_is_refused(void **state)
         BAD(4, 3, 0, 0, 0),                                              // short
         BAD(4, 5, 0, 0, 0, 0, 0),                                        // long
         BAD(4, 4, 0, 0, 0, 1, 4, 4, 0, 0, 0, 1),                         // twice
+        BAD(4, 7, 0, 0, 0, 1, 0, 1, 0),                                  // half a block
+        BAD(4, 8, 0, 0, 0, 1, 0, 0, 0, 1),                               // without a gap
+        BAD(4, 8, 0, 0, 0, 1, 0, 1, 0, 0),                               // of nothing
+        BAD(4, 16, 0, 0, 0, 1, 0, 1, 0, 1, 0, 3, 0, 1, 0, 5, 0, 1),      // three blocks
         BAD(5, 1, 0),                                                    // short
         BAD(6, 1, 0),                                                    // unknown
         BAD(255, 0),                                                     // unknown

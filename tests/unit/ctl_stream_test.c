@@ -175,17 +175,19 @@ static void small_messages_go_twice(void **state)
     ctl_stream_free(a);
 }
 
+// Once a cell comes that could acknowledge it, and does not; without any, after twice that time.
 static void retransmission_timer(void **state)
 {
     (void)state;
+    const struct cell_content nothing = {0};
     static const struct {
         sotto_ns rtt, want;
     } table[] = {
         {0, CTL_RETRANSMIT_MIN_NS},
         {50 * MS, CTL_RETRANSMIT_MIN_NS},
-        {200 * MS, 320 * MS},
-        {1300 * MS, 1970 * MS},
-        {1900 * MS, CTL_RETRANSMIT_MAX_NS},
+        {200 * MS, 285 * MS},
+        {1600 * MS, 1860 * MS},
+        {1760 * MS, CTL_RETRANSMIT_MAX_NS},
         {SOTTO_NEVER, CTL_RETRANSMIT_MAX_NS},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -193,10 +195,21 @@ static void retransmission_timer(void **state)
         struct cell_content c = {0};
         queue_text(a, "hello");
         sotto_ns start = 5000 * MS;
+        ctl_stream_fill(a, &c, ROOM, table[i].rtt, start - TICK);
         ctl_stream_fill(a, &c, ROOM, table[i].rtt, start);
-        ctl_stream_fill(a, &c, ROOM, table[i].rtt, start + TICK);
-        ctl_stream_fill(a, &c, ROOM, table[i].rtt, start + table[i].want - 1);
+        assert_int_equal(ctl_stream_take(a, &nothing, start + table[i].want - 1), 0);
+        ctl_stream_fill(a, &c, ROOM, table[i].rtt, start + table[i].want);
         assert_null(c.stream);
+        struct ctl_stream *unheard = make();
+        queue_text(unheard, "hello");
+        ctl_stream_fill(unheard, &c, ROOM, table[i].rtt, start - TICK);
+        ctl_stream_fill(unheard, &c, ROOM, table[i].rtt, start);
+        ctl_stream_fill(unheard, &c, ROOM, table[i].rtt, start + 2 * table[i].want - MS);
+        assert_null(c.stream);
+        ctl_stream_fill(unheard, &c, ROOM, table[i].rtt, start + 2 * table[i].want);
+        assert_non_null(c.stream);
+        ctl_stream_free(unheard);
+        assert_int_equal(ctl_stream_take(a, &nothing, start + table[i].want), 0);
         ctl_stream_fill(a, &c, ROOM, table[i].rtt, start + table[i].want);
         assert_non_null(c.stream);
         assert_int_equal(c.stream_offset, 0);
@@ -220,7 +233,15 @@ static void early_bytes_are_kept(void **state)
         pass(a, b, now);
     }
     assert_int_equal(ctl_stream_receive(b, out, sizeof out), 0);
-    pass(a, b, now + CTL_RETRANSMIT_MIN_NS);
+    pass(b, a, now);
+    assert_int_equal(ctl_stream_pending(a), 1002); // known to be there, all but the first piece
+    now += CTL_RETRANSMIT_MIN_NS;
+    struct cell_content again = {0};
+    pass(b, a, now);
+    ctl_stream_fill(a, &again, ROOM, 0, now);
+    assert_int_equal(again.stream_offset, 0);
+    assert_int_equal(again.stream_len, lost.stream_len);
+    assert_int_equal(ctl_stream_take(b, &again, now), 0);
     assert_int_equal(ctl_stream_receive(b, out, sizeof out), sizeof msg);
     assert_memory_equal(out, msg, sizeof msg);
     ctl_stream_free(a);
@@ -330,6 +351,15 @@ static void hostile_cells(void **state)
     for (size_t i = 0; i < 3; i++) {
         refused(&(struct cell_content){.has_ack = true, .ack = acks[i]});
     }
+    // 7 bytes were sent: blocks that end behind them, alone or behind a good one.
+    const struct cell_block blocks[] = {{1, 7}, {7, 1}, {1, 8}, {UINT16_MAX, UINT16_MAX}};
+    for (size_t i = 0; i < 4; i++) {
+        refused(&(struct cell_content){.has_ack = true, .blocks = {blocks[i]}, .block_count = 1});
+        refused(&(
+            struct cell_content){.has_ack = true, .blocks = {{1, 2}, blocks[i]}, .block_count = 2});
+        refused(&(struct cell_content){
+            .has_ack = true, .ack = UINT32_MAX, .blocks = {blocks[i]}, .block_count = 1});
+    }
     const uint32_t offsets[] = {CTL_WINDOW_BYTES, CTL_WINDOW_BYTES - 99, UINT32_MAX - 100,
                                 UINT32_MAX};
     for (size_t i = 0; i < 4; i++) {
@@ -376,14 +406,145 @@ static void ack_in_the_middle_of_a_piece(void **state)
     for (int i = 0; i < 5; i++) {
         ctl_stream_fill(a, &c, ROOM, 0, 0);
     }
-    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 33}, MS), 0);
-    ctl_stream_fill(a, &c, ROOM, 0, MS + CTL_RETRANSMIT_MIN_NS);
+    const sotto_ns now = CTL_RETRANSMIT_MIN_NS;
+    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 33}, now),
+                     0);
+    ctl_stream_fill(a, &c, ROOM, 0, now);
     assert_int_equal(c.stream_offset, 33);
     assert_int_equal(ctl_stream_pending(a), 202 - 33);
-    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 150}, MS),
+    assert_int_equal(ctl_stream_take(a, &(struct cell_content){.has_ack = true, .ack = 150}, now),
                      0);
-    ctl_stream_fill(a, &c, ROOM, 0, 2 * MS);
+    ctl_stream_fill(a, &c, ROOM, 0, now);
     assert_int_equal(c.stream_offset, 150);
+    ctl_stream_free(a);
+}
+
+// ---- selective acknowledgement ----------------------------------------------------------------
+
+// Cells of 20 bytes of the stream; those whose bit is set in `lost` do not arrive.
+static void send_pieces(struct ctl_stream *a, struct ctl_stream *b, uint32_t count, uint32_t lost)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct cell_content c = {0};
+        ctl_stream_fill(a, &c, CELL_STREAM_OVERHEAD + 20, 0, 0);
+        assert_int_equal(c.stream_offset, 20 * i);
+        if ((lost >> i & 1) == 0) {
+            assert_int_equal(ctl_stream_take(b, &c, 0), 0);
+        }
+    }
+}
+
+static void expect_block(const struct cell_content *c, size_t i, uint16_t after, uint16_t len)
+{
+    assert_true(i < c->block_count);
+    assert_int_equal(c->blocks[i].after, after);
+    assert_int_equal(c->blocks[i].len, len);
+}
+
+// The newest, and the others in turn.
+static void blocks_name_what_came(void **state)
+{
+    (void)state;
+    struct ctl_stream *a = make(), *b = make();
+    static const uint8_t msg[400] = {1};
+    assert_int_equal(ctl_stream_send(a, msg, sizeof msg), 0);
+    send_pieces(a, b, 10, 0x156); // 0, 3, 5, 7 and 9 come
+    const struct cell_block others[] = {{40, 20}, {80, 20}, {120, 20}, {40, 20}};
+    struct cell_content c = {0};
+    for (size_t i = 0; i < 4; i++) {
+        ctl_stream_fill(b, &c, ROOM, 0, 0);
+        assert_int_equal(c.ack, 20);
+        assert_int_equal(c.block_count, 2);
+        expect_block(&c, 0, 160, 20);
+        expect_block(&c, 1, others[i].after, others[i].len);
+        assert_int_equal(ctl_stream_take(a, &c, 0), 0);
+    }
+    // What has come in one piece with the newest, is; room for fewer is kept to.
+    struct cell_content eight = {.stream = msg + 158, .stream_len = 20, .stream_offset = 160};
+    assert_int_equal(ctl_stream_take(b, &eight, 0), 0);
+    ctl_stream_fill(b, &c, CELL_ACK_BYTES + 2 * CELL_BLOCK_BYTES - 1, 0, 0);
+    assert_int_equal(c.block_count, 1);
+    expect_block(&c, 0, 120, 60);
+    ctl_stream_fill(b, &c, CELL_ACK_BYTES + CELL_BLOCK_BYTES - 1, 0, 0);
+    assert_true(c.has_ack && c.block_count == 0);
+    ctl_stream_free(a);
+    ctl_stream_free(b);
+}
+
+// Only what is missing goes out again: each run of it, the oldest first, then what is new.
+static void only_what_is_missing(void **state)
+{
+    (void)state;
+    struct ctl_stream *a = make(), *b = make();
+    static const uint8_t msg[400] = {1};
+    assert_int_equal(ctl_stream_send(a, msg, sizeof msg), 0);
+    send_pieces(a, b, 10, 0x156);
+    const sotto_ns now = CTL_RETRANSMIT_MIN_NS;
+    for (int i = 0; i < 3; i++) {
+        pass(b, a, now);
+    }
+    const struct {
+        uint32_t from, len;
+    } want[] = {{20, 40}, {80, 20}, {120, 20}, {160, 20}, {200, 74}};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        struct cell_content c = {0};
+        ctl_stream_fill(a, &c, ROOM, 0, now);
+        assert_int_equal(c.stream_offset, want[i].from);
+        assert_int_equal(c.stream_len, want[i].len);
+    }
+    ctl_stream_free(a);
+    ctl_stream_free(b);
+}
+
+// Blocks that overlap, of the past, or twice: what is there is there, once.
+static void blocks_of_any_shape(void **state)
+{
+    (void)state;
+    struct ctl_stream *a = make(), *b = make();
+    static const uint8_t msg[400] = {1};
+    assert_int_equal(ctl_stream_send(a, msg, sizeof msg), 0);
+    send_pieces(a, b, 10, 0);
+    const sotto_ns now = CTL_RETRANSMIT_MIN_NS;
+    const struct cell_content cells[] = {
+        {.has_ack = true, .ack = 100},
+        {.has_ack = true, .ack = 10, .blocks = {{1, 150}, {40, 120}}, .block_count = 2},
+        {.has_ack = true, .ack = 10, .blocks = {{1, 20}, {1, 20}}, .block_count = 2},
+        {.has_ack = true, .ack = 100, .blocks = {{1, 1}, {90, 10}}, .block_count = 2},
+    };
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        assert_int_equal(ctl_stream_take(a, &cells[i], now), 0);
+        assert_int_equal(ctl_stream_pending(a), 302);
+    }
+    struct cell_content c = {0};
+    ctl_stream_fill(a, &c, ROOM, 0, now);
+    assert_int_equal(c.stream_offset, 170);
+    assert_int_equal(c.stream_len, 20);
+    ctl_stream_free(a);
+    ctl_stream_free(b);
+}
+
+// A peer that says it has what it has not hurts only what it is told: nothing else is held up.
+static void lies_about_blocks(void **state)
+{
+    (void)state;
+    struct ctl_stream *a = make();
+    static const uint8_t msg[100];
+    assert_int_equal(ctl_stream_send(a, msg, sizeof msg), 0);
+    struct cell_content c = {0};
+    for (int i = 0; i < 3; i++) {
+        ctl_stream_fill(a, &c, ROOM, 0, 0);
+    }
+    const struct cell_content all = {.has_ack = true,
+                                     .blocks = {{1, 101}, {1, 101}},
+                                     .block_count = 2};
+    assert_int_equal(ctl_stream_take(a, &all, CTL_RETRANSMIT_MIN_NS), 0);
+    for (uint64_t i = 1; i < 10; i++) {
+        ctl_stream_fill(a, &c, ROOM, 0, i * CTL_RETRANSMIT_MAX_NS);
+        assert_int_equal(c.stream_offset, 0);
+        assert_int_equal(c.stream_len, 1);
+        ctl_stream_fill(a, &c, ROOM, 0, i * CTL_RETRANSMIT_MAX_NS + TICK);
+    }
+    assert_int_equal(ctl_stream_pending(a), 102);
     ctl_stream_free(a);
 }
 
@@ -559,6 +720,10 @@ int main(void)
         cmocka_unit_test(hostile_cells),
         cmocka_unit_test(harmless_cells),
         cmocka_unit_test(ack_in_the_middle_of_a_piece),
+        cmocka_unit_test(blocks_name_what_came),
+        cmocka_unit_test(only_what_is_missing),
+        cmocka_unit_test(blocks_of_any_shape),
+        cmocka_unit_test(lies_about_blocks),
         cmocka_unit_test(any_loss),
         cmocka_unit_test(long_messages),
         cmocka_unit_test(one_small_message),
