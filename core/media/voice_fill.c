@@ -4,36 +4,34 @@
 #include <assert.h>
 #include <string.h>
 
-#define EARLIER_OVERHEAD  (CELL_ITEM_OVERHEAD + 1)
+#define EARLIER_OVERHEAD (CELL_ITEM_OVERHEAD + 1)
 // What a mode begins and ends at, in the report's units.
-#define LOSS_BEGIN        5  // of 255: 2 %
-#define LOSS_END          2  // 0.8 %
-#define HEAVY_BEGIN       77 // 30 %
-#define HEAVY_END         51 // 20 %
-#define BURST_BEGIN       10 // quarters of a cell: 50 ms
-#define BURST_END         7  // 35 ms
+#define LOSS_BEGIN       5  // of 255: 2 %
+#define LOSS_END         2  // 0.8 %
+#define HEAVY_BEGIN      77 // 30 %
+#define HEAVY_END        51 // 20 %
+#define BURST_BEGIN      10 // quarters of a cell: 50 ms
+#define BURST_END        7  // 35 ms
 // Parts of a cell's usual room: of two, and of three equal frames.
-#define HALF_BYTES        ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - EARLIER_OVERHEAD) / 2)
-#define THIRD_BYTES       ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - 2 * EARLIER_OVERHEAD) / 3)
-#define QUARTER_BYTES     ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
-#define FRAME_LEAST       35 // bytes for this frame before a copy has its place
-#define WIDEBAND_BYTES    55 // a frame of less has nothing above 8 kHz
-// Of a packet with history against bursts. One byte more and libopus 1.5 spends its bits on detail
-// instead of reach (compute_dred_bitrate: q0 falls where the bitrate less 12 kbit/s has 16 bits).
-#define HISTORY_FAR_BYTES 111
+#define ROOM_USUAL       (CELL_PLAINTEXT_MAX_BYTES - 3) // the counter takes up to three bytes more
+#define HALF_BYTES       ((ROOM_USUAL - CELL_ITEM_OVERHEAD - EARLIER_OVERHEAD) / 2)
+#define THIRD_BYTES      ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 2 * EARLIER_OVERHEAD) / 3)
+#define QUARTER_BYTES    ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
+#define FRAME_LEAST      40 // bytes for this frame before a copy has its place
+#define WIDEBAND_BYTES   56 // a frame of less has nothing above 8 kHz
 
 // What voice keeps when a control message is to be sent: a good frame; two and three that can be
 // understood. Redundancy gives way, so that a re-key's flights are through in seconds under loss
 // too, and in half a minute through a thin link.
 static const size_t reserve[] = {
-    [1] = CELL_ITEM_OVERHEAD + 50,
-    [2] = CELL_ITEM_OVERHEAD + EARLIER_OVERHEAD + 2 * 32,
-    [3] = CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 21,
+    [1] = CELL_ITEM_OVERHEAD + SOTTO_VOICE_PACKET_BYTES,
+    [2] = CELL_ITEM_OVERHEAD + EARLIER_OVERHEAD + 2 * 36,
+    [3] = CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24,
 };
 
-static_assert(CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 21 + CELL_STREAM_OVERHEAD +
+static_assert(CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24 + CELL_STREAM_OVERHEAD +
                       CELL_ITEM_OVERHEAD + 4 + CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES <
-                  CELL_ROOM_USUAL_BYTES,
+                  ROOM_USUAL,
               "a report, a piece of the control stream and an acknowledgement find room beside it");
 static_assert(VOICE_FILL_COPIES <= CELL_EARLIER_MAX, "as many as a cell may hold");
 static_assert(CELL_SPAN_MAX == 3, "the tables know three spans");
@@ -46,10 +44,10 @@ struct plan {
 };
 
 static const struct plan plans[][CELL_SPAN_MAX + 1] = {
-    [VOICE_CALM] = {[1] = {73, 3}, [2] = {40, 9}},
-    [VOICE_LOSS] = {[2] = {36, 20}, [3] = {25, 25}},
-    [VOICE_HEAVY] = {[2] = {36, 20}, [3] = {25, 25}},
-    [VOICE_BURSTS] = {[1] = {50, 25}, [2] = {36, 20}, [3] = {25, 25}},
+    [VOICE_CALM] = {[1] = {95, 3}, [2] = {50, 9}},
+    [VOICE_LOSS] = {[2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_HEAVY] = {[2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_BURSTS] = {[1] = {50, 25}, [2] = {42, 20}, [3] = {32, 25}},
     [VOICE_PLAIN] = {{0}},
 };
 // Without.
@@ -266,8 +264,6 @@ static struct voice_shape shape_for(const struct voice_fill *f, bool history, si
     size_t usual = frame_bytes(f, history), limit = SOTTO_VOICE_PACKET_MAX_BYTES;
     if (f->mode == VOICE_PLAIN || !history) {
         limit = usual;
-    } else if (f->mode == VOICE_BURSTS) {
-        limit = HISTORY_FAR_BYTES;
     }
     return (struct voice_shape){
         .bytes = bytes < limit ? bytes : limit,
