@@ -13,10 +13,11 @@ struct processing {
     struct webrtc_apm *apm;
     int16_t far[PROCESSING_FAR_SAMPLES]; // a ring: far_fill samples from far_at on
     size_t far_at, far_fill;
-    bool playing;             // the far voice has come, and has not stopped
-    size_t owed;              // samples of it that came too late so far, or are still to come
-    size_t least_owed, least; // owed, waiting: the least in the last so many frames
-    unsigned owed_frames, frames;
+    bool playing; // the far voice has come, and has not stopped
+    size_t owed;  // samples of it that came too late so far, or are still to come
+    // The least in the last so many frames: owed, waiting, and waiting for a shorter time.
+    size_t least_owed, least, least_lost;
+    unsigned owed_frames, frames, lost_frames;
     int16_t near[PROCESSING_FRAME_SAMPLES]; // not yet a whole frame
     size_t near_fill;
     bool heard;          // a near frame has come since the beginning
@@ -26,8 +27,8 @@ struct processing {
 static void forget(struct processing *p)
 {
     p->far_at = p->far_fill = p->near_fill = p->owed = 0;
-    p->least = p->least_owed = PROCESSING_FAR_SAMPLES;
-    p->frames = p->owed_frames = 0;
+    p->least = p->least_owed = p->least_lost = PROCESSING_FAR_SAMPLES;
+    p->frames = p->owed_frames = p->lost_frames = 0;
     p->heard = p->playing = false;
 }
 
@@ -151,6 +152,20 @@ static void owe(struct processing *p)
     }
 }
 
+static void follow_losses(struct processing *p)
+{
+    p->least_lost = p->far_fill < p->least_lost ? p->far_fill : p->least_lost;
+    if (++p->lost_frames < PROCESSING_LOST_FRAMES) {
+        return;
+    }
+    if (p->least_lost >= PROCESSING_LOST_SAMPLES) {
+        drop_far(p, p->least_lost - PROCESSING_SLACK_SAMPLES);
+        p->least = p->far_fill;
+    }
+    p->least_lost = PROCESSING_FAR_SAMPLES;
+    p->lost_frames = 0;
+}
+
 // One frame of the far voice; silence if none waits.
 static void render(struct processing *p)
 {
@@ -166,6 +181,7 @@ static void render(struct processing *p)
     webrtc_apm_render(p->apm, frame);
     if (p->playing) {
         forgive(p);
+        follow_losses(p);
         follow_clocks(p);
     }
     sotto_wipe(frame, sizeof(frame));

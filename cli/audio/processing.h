@@ -23,6 +23,10 @@
 // come before its cause.
 #define PROCESSING_MUCH_SAMPLES  1920
 #define PROCESSING_MUCH_FRAMES   500 // 5 s
+// And if so much did, the microphone has lost what it heard meanwhile, or the loudspeaker was given
+// more than it could play: all of it goes, but for the slack.
+#define PROCESSING_LOST_SAMPLES  3840
+#define PROCESSING_LOST_FRAMES   50 // 0.5 s
 
 struct processing;
 

@@ -29,6 +29,7 @@ enum trouble {
     LATE_LOOP,  // the program is held up for 60 ms every second: the loudspeaker runs dry
     DRY_SYSTEM, // the sound system itself plays 40 ms of silence, once, and tells nobody
     STOPPED,    // the loudspeaker is gone for half a second
+    DEAF,       // the microphone is, and what it would have heard is lost
 };
 
 // Plays and hears; returns the loudness of what is left of the echo in the last two seconds,
@@ -53,6 +54,12 @@ static double echo_left(enum trouble trouble)
             near[at + i + DELAY] = (int16_t)(silent ? 0 : far[played + i] / 2);
         }
         held++;
+        if (trouble == DEAF && block >= 100 && block < 125) {
+            processing_far(p, far + played, BLOCK);
+            played += BLOCK;
+            held = 0;
+            continue;
+        }
         if (late) {
             gap++;
             continue;
@@ -100,6 +107,12 @@ static void test_loudspeaker_comes_back(void **state)
 {
     (void)state;
     assert_true(echo_left(STOPPED) < 0.05);
+}
+
+static void test_microphone_comes_back(void **state)
+{
+    (void)state;
+    assert_true(echo_left(DEAF) < 0.05);
 }
 
 static void test_whole_frames(void **state)
@@ -227,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_late_program_keeps_the_count),
         cmocka_unit_test(test_follows_a_sound_system_that_ran_dry),
         cmocka_unit_test(test_loudspeaker_comes_back),
+        cmocka_unit_test(test_microphone_comes_back),
         cmocka_unit_test(test_whole_frames),
         cmocka_unit_test(test_voice_passes),
         cmocka_unit_test(test_silence_stays_silent),
