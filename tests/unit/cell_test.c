@@ -95,6 +95,7 @@ static void exact_bytes(void **state)
         4, 8, 0xff, 0xff, 0xff, 0xfe, 5, 6, 7, 8, // and a block beyond it
     };
     assert_memory_equal(cell, expected, sizeof expected);
+    assert_int_equal(cell_control_bytes(&c), 7 + 10); // of these
 
     c = (struct cell_content){.has_report = true, .report = everything().report};
     assert_int_equal(cell_encode(&c, cell, 20), 20);
