@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL_BYTES      160
+#define CELL_BYTES      136
 #define WIRE_BYTES      192 // such a cell as a QUIC packet
 #define TICK_MS         20
 #define CONNECTIONS_MAX 4000

@@ -172,7 +172,9 @@ static double calls_voice(bool neural)
     for (size_t i = 0; i < FRAMES; i++) {
         struct cell_content c = {0};
         sotto_ns now = i * SOTTO_TICK_NS;
-        check(voice_fill_cell(&fill, e, pcm + i * SOTTO_FRAME_SAMPLES, 140, &c) == 0, "fill");
+        check(voice_fill_cell(&fill, e, pcm + i * SOTTO_FRAME_SAMPLES, CELL_ROOM_USUAL_BYTES, &c) ==
+                  0,
+              "fill");
         for (size_t k = 0; i % 5 != 0 && k < c.earlier_count; k++) {
             (void)sotto_playout_put_copy(p, i - c.earlier[k].distance, c.earlier[k].packet,
                                          c.earlier[k].len, now);

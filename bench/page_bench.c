@@ -15,7 +15,6 @@
 #define FRAMES     500 // ten seconds
 #define LOSS_EVERY 10
 #define ROUNDS     3 // of a call's voice: the machine does other things too
-#define ROOM_BYTES 140
 
 #define WEIGHTS_MAX_BYTES (8 << 20)
 
@@ -207,7 +206,8 @@ static void one_tick(const struct network *n, struct voice_fill *fill,
     struct cell_content c = {0};
     sotto_ns now = i * SOTTO_TICK_NS;
     (void)n;
-    check(voice_fill_cell(fill, e, pcm + i * SOTTO_FRAME_SAMPLES, ROOM_BYTES, &c) == 0, "fill");
+    check(voice_fill_cell(fill, e, pcm + i * SOTTO_FRAME_SAMPLES, CELL_ROOM_USUAL_BYTES, &c) == 0,
+          "fill");
     for (size_t k = 0; !lost && k < c.earlier_count; k++) {
         (void)sotto_playout_put_copy(p, i - c.earlier[k].distance, c.earlier[k].packet,
                                      c.earlier[k].len, now);

@@ -166,7 +166,7 @@ def report(words, ended, dialling, ringing, active):
     for name, s in statistics.items():
         cells = s["cells"]
         fact(f"cells, {name}", f"{cells['sent']} sent, {cells['received']} received, "
-                               f"{cells['lost']} lost; 160 bytes each")
+                               f"{cells['lost']} lost; 136 bytes each")
     for name, s in statistics.items():
         fact(f"CPU, {name}", f"{s['cpu_s']:.2f} s for {s['talk_s']:.1f} s of talk "
                              f"({100 * s['cpu_s'] / s['talk_s']:.1f} % of a core)")

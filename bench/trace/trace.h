@@ -6,7 +6,7 @@
 
 #include <sotto/base.h>
 
-#define TRACE_PACKET_BYTES (160 + 100)            // a cell, and what QUIC, UDP and IP put around it
+#define TRACE_PACKET_BYTES (136 + 60)             // a cell, and what QUIC, UDP and IP put around it
 #define TRACE_BASE_NS      (40 * SOTTO_NS_PER_MS) // of every path, one way
 #define TRACE_LOST         SOTTO_NEVER
 

@@ -27,9 +27,9 @@
 #define MS           SOTTO_NS_PER_MS
 #define LEAD_NS      (6 * MS)      // a cell is made this long before it leaves (core/call/impl.h)
 #define CODEC_NS     (13 * MS / 2) // look-ahead of the Opus encoder
-#define ROOM         140           // plaintext bytes of a cell with a counter of three bytes
-#define REPORT_TICKS 11            // as in core/call/impl.h
-#define CELLS_MAX    30000         // ten minutes
+#define ROOM         CELL_ROOM_USUAL_BYTES
+#define REPORT_TICKS 11    // as in core/call/impl.h
+#define CELLS_MAX    30000 // ten minutes
 #define TAIL_NS      (500 * MS)
 #define LAG_USUAL_MS 60
 #define BACK_MAX     128   // cells on their way back; more are not sent

@@ -10,10 +10,13 @@
 
 #define CHANNELS           1
 // Measured by bench/media_bench.c on one x86-64 core: 190 us to encode a frame of 20 ms at 10 as at
-// 8 (140 us at 6), 40 us to decode one. From 5 on the decoder conceals with its neural network:
-// 210 us for a concealed frame, nothing for a received one.
+// 8 (140 us at 6). From 5 on the decoder conceals with its neural network: 210 us for a concealed
+// frame. At 7 another one enhances what SILK decoded (NoLACE; LACE at 6): 120 us for a received
+// frame instead of 40 (60), and PLCMOS is better by 0.1 whatever the network (docs/VOICE.md).
 #define ENCODER_COMPLEXITY 10
-#define DECODER_COMPLEXITY 5
+#define ENCODER_PLAIN      5 // where time is short: copies are encoded besides
+#define COPY_COMPLEXITY    2
+#define DECODER_COMPLEXITY 7
 #define SAMPLE_BITS        16
 // Without neural networks: concealment as in RFC 6716, and no DRED.
 #define DECODER_PLAIN      4
@@ -30,8 +33,9 @@ static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 
 // memory later.
 struct sotto_voice_encoder {
     const struct sotto_env *env;
-    size_t state_bytes;
-    OpusEncoder *state;
+    size_t state_bytes; // of each
+    OpusEncoder *state, *copies;
+    size_t copy_bytes;        // as last set
     bool dred;                // Opus has it, and its weights
     bool neural;              // and it is wanted
     struct voice_shape shape; // as last set
@@ -97,16 +101,17 @@ int sotto_voice_weights(const uint8_t *data, size_t len)
 // ---- encoding ---------------------------------------------------------------------------------
 
 // The size and the timing of packets say nothing: constant bitrate, no pauses (DTX).
-static bool configure(OpusEncoder *e)
+static bool configure(OpusEncoder *e, opus_int32 complexity)
 {
-    return opus_encoder_ctl(e, OPUS_SET_BITRATE(SOTTO_VOICE_BITRATE)) == OPUS_OK &&
+    return opus_encoder_init(e, SOTTO_SAMPLE_RATE, CHANNELS, OPUS_APPLICATION_VOIP) == OPUS_OK &&
+           opus_encoder_ctl(e, OPUS_SET_BITRATE(SOTTO_VOICE_BITRATE)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_VBR(0)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_DTX(0)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_INBAND_FEC(0)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_FULLBAND)) == OPUS_OK &&
            opus_encoder_ctl(e, OPUS_SET_LSB_DEPTH(SAMPLE_BITS)) == OPUS_OK &&
-           opus_encoder_ctl(e, OPUS_SET_COMPLEXITY(ENCODER_COMPLEXITY)) == OPUS_OK;
+           opus_encoder_ctl(e, OPUS_SET_COMPLEXITY(complexity)) == OPUS_OK;
 }
 
 static bool set_dred(OpusEncoder *e, opus_int32 duration)
@@ -146,13 +151,12 @@ int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto
     e->shape.bytes = SOTTO_VOICE_PACKET_BYTES;
     e->state_bytes = (size_t)opus_encoder_get_size(CHANNELS);
     e->state = mem_alloc(env, e->state_bytes);
-    if (e->state == NULL) {
+    e->copies = mem_alloc(env, e->state_bytes);
+    if (e->state == NULL || e->copies == NULL) {
         sotto_voice_encoder_free(e);
         return SOTTO_ENOMEM;
     }
-    if (opus_encoder_init(e->state, SOTTO_SAMPLE_RATE, CHANNELS, OPUS_APPLICATION_VOIP) !=
-            OPUS_OK ||
-        !configure(e->state)) {
+    if (!configure(e->state, ENCODER_COMPLEXITY) || !configure(e->copies, COPY_COMPLEXITY)) {
         sotto_voice_encoder_free(e);
         return SOTTO_ECRYPTO;
     }
@@ -168,6 +172,7 @@ void sotto_voice_encoder_free(struct sotto_voice_encoder *e)
         return;
     }
     mem_free_secret(e->env, e->state, e->state_bytes);
+    mem_free_secret(e->env, e->copies, e->state_bytes);
     mem_free(e->env, e);
 }
 
@@ -178,8 +183,17 @@ bool voice_encoder_has_history(const struct sotto_voice_encoder *e)
 
 void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on)
 {
+    opus_int32 complexity = on ? ENCODER_COMPLEXITY : ENCODER_PLAIN;
+    int err = opus_encoder_ctl(e->state, OPUS_SET_COMPLEXITY(complexity));
+    assert(err == OPUS_OK);
+    (void)err;
     e->neural = on;
     e->shape.bytes = 0; // whatever comes next is set
+}
+
+static opus_int32 bitrate(size_t packet_bytes)
+{
+    return (opus_int32)packet_bytes * 8 * (1000 / SOTTO_TICK_MS);
 }
 
 // Opus shares a packet between this frame and DRED by the loss that it is told of.
@@ -191,9 +205,8 @@ static bool set_shape(struct sotto_voice_encoder *e, const struct voice_shape *s
     }
     unsigned history = voice_encoder_has_history(e) ? shape->history : 0;
     bool notes = history > 0 || (voice_encoder_has_history(e) && shape->remembers);
-    opus_int32 bitrate = (opus_int32)shape->bytes * 8 * (1000 / SOTTO_TICK_MS);
     e->shape = *shape;
-    return opus_encoder_ctl(e->state, OPUS_SET_BITRATE(bitrate)) == OPUS_OK &&
+    return opus_encoder_ctl(e->state, OPUS_SET_BITRATE(bitrate(shape->bytes))) == OPUS_OK &&
            opus_encoder_ctl(e->state, OPUS_SET_PACKET_LOSS_PERC((opus_int32)history)) == OPUS_OK &&
            opus_encoder_ctl(e->state, OPUS_SET_MAX_BANDWIDTH(
                                           shape->wideband ? OPUS_BANDWIDTH_WIDEBAND
@@ -201,23 +214,41 @@ static bool set_shape(struct sotto_voice_encoder *e, const struct voice_shape *s
            (!e->dred || set_dred(e->state, notes ? DRED_DURATION : 0));
 }
 
-int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
-                 const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out)
+static int encode(OpusEncoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES], size_t bytes,
+                  uint8_t *out)
 {
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
-    assert(shape->bytes >= VOICE_PACKET_MIN_BYTES && shape->bytes <= sizeof packet);
-    encoder_weights(e);
-    if (!set_shape(e, shape)) {
-        return SOTTO_ECRYPTO;
-    }
-    int n = opus_encode(e->state, pcm, SOTTO_FRAME_SAMPLES, packet, (opus_int32)shape->bytes);
+    int n = opus_encode(e, pcm, SOTTO_FRAME_SAMPLES, packet, (opus_int32)bytes);
     if (n < 0) {
         return SOTTO_ECRYPTO;
     }
-    assert((size_t)n == shape->bytes);
-    memcpy(out, packet, shape->bytes);
+    assert((size_t)n == bytes);
+    memcpy(out, packet, bytes);
     sotto_wipe(packet, sizeof packet);
     return 0;
+}
+
+int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
+                 const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out)
+{
+    assert(shape->bytes >= VOICE_PACKET_MIN_BYTES && shape->bytes <= SOTTO_VOICE_PACKET_MAX_BYTES);
+    encoder_weights(e);
+    return set_shape(e, shape) ? encode(e->state, pcm, shape->bytes, out) : SOTTO_ECRYPTO;
+}
+
+// The band is set, not left to Opus: where it would change it, each change would be heard.
+int voice_encode_copy(struct sotto_voice_encoder *e, size_t bytes,
+                      const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out)
+{
+    assert(bytes >= VOICE_PACKET_MIN_BYTES && bytes <= SOTTO_VOICE_PACKET_MAX_BYTES);
+    if (e->copy_bytes != bytes) {
+        e->copy_bytes = bytes;
+        if (opus_encoder_ctl(e->copies, OPUS_SET_BITRATE(bitrate(bytes))) != OPUS_OK ||
+            opus_encoder_ctl(e->copies, OPUS_SET_BANDWIDTH(OPUS_BANDWIDTH_WIDEBAND)) != OPUS_OK) {
+            return SOTTO_ECRYPTO;
+        }
+    }
+    return encode(e->copies, pcm, bytes, out);
 }
 
 int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES],

@@ -28,6 +28,12 @@ struct voice_shape {
 // 0 or SOTTO_ECRYPTO. Writes shape->bytes.
 int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
                  const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out);
+// The same sound again, poorer, for a copy in a later cell: `bytes` (VOICE_PACKET_MIN_BYTES ..), up
+// to 8 kHz, no history. It has an encoder state of its own, so it leans on the copies before it,
+// which the far end mostly has not decoded: to the ear that costs less than the bytes of an equal
+// frame (docs/VOICE.md). 0 or SOTTO_ECRYPTO.
+int voice_encode_copy(struct sotto_voice_encoder *e, size_t bytes,
+                      const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out);
 // Takes padding and DRED out of a packet of ours, in place: the bytes that are left, 0 if it is not
 // Opus.
 size_t voice_strip(uint8_t *packet, size_t len);

@@ -12,26 +12,31 @@
 #define HEAVY_END        51 // 20 %
 #define BURST_BEGIN      10 // quarters of a cell: 50 ms
 #define BURST_END        7  // 35 ms
-// Parts of a cell's usual room: of two, and of three equal frames.
-#define ROOM_USUAL       (CELL_PLAINTEXT_MAX_BYTES - 3) // the counter takes up to three bytes more
-#define HALF_BYTES       ((ROOM_USUAL - CELL_ITEM_OVERHEAD - EARLIER_OVERHEAD) / 2)
-#define THIRD_BYTES      ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 2 * EARLIER_OVERHEAD) / 3)
-#define QUARTER_BYTES    ((ROOM_USUAL - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
-#define FRAME_LEAST      40 // bytes for this frame before a copy has its place
-#define WIDEBAND_BYTES   56 // a frame of less has nothing above 8 kHz
+// What each of `frames` has of a cell's usual room, beside `copies`.
+#define FRAME_BYTES(frames, copies)                                                  \
+    ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - ((frames)-1) * EARLIER_OVERHEAD - \
+      (copies) * (EARLIER_OVERHEAD + COPY_BYTES)) /                                  \
+     (frames))
+#define COPY_BYTES        32 // of less Opus makes another voice (docs/VOICE.md)
+#define QUARTER_BYTES     ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
+#define FRAME_LEAST       35 // bytes for this frame before a copy has its place
+#define WIDEBAND_BYTES    55 // a frame of less has nothing above 8 kHz
+// Of a packet with history against bursts. One byte more and libopus 1.5 spends its bits on detail
+// instead of reach (compute_dred_bitrate: q0 falls where the bitrate less 12 kbit/s has 16 bits).
+#define HISTORY_FAR_BYTES 111
 
 // What voice keeps when a control message is to be sent: a good frame; two and three that can be
 // understood. Redundancy gives way, so that a re-key's flights are through in seconds under loss
 // too, and in half a minute through a thin link.
 static const size_t reserve[] = {
-    [1] = CELL_ITEM_OVERHEAD + SOTTO_VOICE_PACKET_BYTES,
-    [2] = CELL_ITEM_OVERHEAD + EARLIER_OVERHEAD + 2 * 36,
-    [3] = CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24,
+    [1] = CELL_ITEM_OVERHEAD + 50,
+    [2] = CELL_ITEM_OVERHEAD + EARLIER_OVERHEAD + 2 * 32,
+    [3] = CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 21,
 };
 
-static_assert(CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 24 + CELL_STREAM_OVERHEAD +
+static_assert(CELL_ITEM_OVERHEAD + 2 * EARLIER_OVERHEAD + 3 * 21 + CELL_STREAM_OVERHEAD +
                       CELL_ITEM_OVERHEAD + 4 + CELL_ITEM_OVERHEAD + CELL_REPORT_BYTES <
-                  ROOM_USUAL,
+                  CELL_ROOM_USUAL_BYTES,
               "a report, a piece of the control stream and an acknowledgement find room beside it");
 static_assert(VOICE_FILL_COPIES <= CELL_EARLIER_MAX, "as many as a cell may hold");
 static_assert(CELL_SPAN_MAX == 3, "the tables know three spans");
@@ -44,19 +49,33 @@ struct plan {
 };
 
 static const struct plan plans[][CELL_SPAN_MAX + 1] = {
-    [VOICE_CALM] = {[1] = {95, 3}, [2] = {50, 9}},
-    [VOICE_LOSS] = {[2] = {42, 20}, [3] = {32, 25}},
-    [VOICE_HEAVY] = {[2] = {42, 20}, [3] = {32, 25}},
-    [VOICE_BURSTS] = {[1] = {50, 25}, [2] = {42, 20}, [3] = {32, 25}},
+    [VOICE_CALM] = {[1] = {73, 4}, [2] = {40, 9}},
+    [VOICE_LOSS] = {[2] = {36, 20}, [3] = {25, 25}},
+    [VOICE_HEAVY] = {[2] = {36, 20}, [3] = {25, 25}},
+    [VOICE_BURSTS] = {[1] = {50, 25}, [2] = {36, 20}, [3] = {25, 25}},
     [VOICE_PLAIN] = {{0}},
 };
-// Without.
-static const uint8_t frames[][CELL_SPAN_MAX + 1] = {
-    [VOICE_CALM] = {0, HALF_BYTES, HALF_BYTES, THIRD_BYTES},
-    [VOICE_LOSS] = {0, HALF_BYTES, THIRD_BYTES, QUARTER_BYTES},
-    [VOICE_HEAVY] = {0, THIRD_BYTES, THIRD_BYTES, QUARTER_BYTES},
-    [VOICE_BURSTS] = {0, HALF_BYTES, THIRD_BYTES, QUARTER_BYTES},
-    [VOICE_PLAIN] = {0, SOTTO_VOICE_PACKET_BYTES, HALF_BYTES, THIRD_BYTES},
+// Without: what a frame has, and what is kept of it for copies.
+struct share {
+    uint8_t frame, copy;
+};
+
+static const struct share shares[][CELL_SPAN_MAX + 1] = {
+    [VOICE_CALM] = {[1] = {FRAME_BYTES(1, 1), COPY_BYTES},
+                    [2] = {FRAME_BYTES(2, 0), 0},
+                    [3] = {FRAME_BYTES(3, 0), 0}},
+    [VOICE_LOSS] = {[1] = {FRAME_BYTES(1, 1), COPY_BYTES},
+                    [2] = {FRAME_BYTES(2, 1), COPY_BYTES},
+                    [3] = {QUARTER_BYTES, QUARTER_BYTES}},
+    [VOICE_HEAVY] = {[1] = {FRAME_BYTES(1, 2), COPY_BYTES},
+                     [2] = {FRAME_BYTES(2, 1), COPY_BYTES},
+                     [3] = {QUARTER_BYTES, QUARTER_BYTES}},
+    [VOICE_BURSTS] = {[1] = {FRAME_BYTES(1, 1), COPY_BYTES},
+                      [2] = {FRAME_BYTES(2, 1), COPY_BYTES},
+                      [3] = {QUARTER_BYTES, QUARTER_BYTES}},
+    [VOICE_PLAIN] = {[1] = {SOTTO_VOICE_PACKET_BYTES, 0},
+                     [2] = {FRAME_BYTES(2, 0), 0},
+                     [3] = {FRAME_BYTES(3, 0), 0}},
 };
 
 void voice_fill_init(struct voice_fill *f)
@@ -99,19 +118,6 @@ size_t voice_fill_reserve(unsigned span)
 
 // ---- frames -----------------------------------------------------------------------------------
 
-// The packet encoded last can be copied from now on: without its padding and history.
-static void keep_last(struct voice_fill *f)
-{
-    size_t at = f->kept_count++ % VOICE_FILL_KEPT;
-    size_t len = 0;
-    if (f->packet_len > 0) {
-        memcpy(f->kept[at].packet, f->packet, f->packet_len);
-        len = voice_strip(f->kept[at].packet, f->packet_len);
-    }
-    f->kept[at].len = (uint8_t)len;
-    f->packet_len = 0;
-}
-
 static bool uses_history(const struct voice_fill *f, const struct sotto_voice_encoder *e)
 {
     return f->history && voice_encoder_has_history(e) && plans[f->mode][f->span].share > 0;
@@ -119,15 +125,17 @@ static bool uses_history(const struct voice_fill *f, const struct sotto_voice_en
 
 static size_t frame_bytes(const struct voice_fill *f, bool history)
 {
-    return history ? plans[f->mode][f->span].frame : frames[f->mode][f->span];
+    return history ? plans[f->mode][f->span].frame : shares[f->mode][f->span].frame;
 }
 
-static int encode(struct voice_fill *f, struct sotto_voice_encoder *e, const struct voice_shape *s,
-                  const int16_t pcm[SOTTO_FRAME_SAMPLES])
+// Keeps a copy of this tick for later cells, if they are to have any.
+static void keep(struct voice_fill *f, struct sotto_voice_encoder *e, bool history,
+                 const int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
-    int err = voice_encode(e, s, pcm, f->packet);
-    f->packet_len = err == 0 ? s->bytes : 0;
-    return err;
+    struct voice_packet *p = &f->kept[f->kept_count++ % VOICE_FILL_KEPT];
+    size_t bytes = history ? 0 : shares[f->mode][f->span].copy;
+    bool kept = bytes > 0 && voice_encode_copy(e, bytes, pcm, p->packet) == 0;
+    p->len = kept ? (uint8_t)bytes : 0;
 }
 
 // History is in the first frame, so that it reaches farthest back; it has what the others leave.
@@ -163,7 +171,6 @@ void voice_fill_drop(struct voice_fill *f)
 {
     if (f->open) { // distances would no longer be right
         sotto_wipe(f->kept, sizeof f->kept);
-        f->packet_len = 0;
         f->open = false;
     }
 }
@@ -177,16 +184,15 @@ int voice_fill_frame(struct voice_fill *f, struct sotto_voice_encoder *e,
                      const int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
     assert(voice_fill_left(f) > 1);
-    struct voice_shape shape = early_shape(f, uses_history(f, e));
-    struct voice_packet *own = &f->own[f->early];
-    keep_last(f);
-    f->early++;
-    int err = encode(f, e, &shape, pcm);
-    memcpy(own->packet, f->packet, f->packet_len);
-    own->len = (uint8_t)f->packet_len;
+    bool history = uses_history(f, e);
+    struct voice_shape shape = early_shape(f, history);
+    struct voice_packet *own = &f->own[f->early++];
+    int err = voice_encode(e, &shape, pcm, own->packet);
+    own->len = err == 0 ? (uint8_t)shape.bytes : 0;
     if (err == 0 && shape.history == 0) {
         own->len = (uint8_t)voice_strip(own->packet, own->len);
     }
+    keep(f, e, history, pcm);
     return err;
 }
 
@@ -258,12 +264,14 @@ static size_t add_copies(struct voice_fill *f, bool history, size_t room,
     return room;
 }
 
-// With history the packet takes all there is. Without, it is as long as its copies may be.
+// It takes all there is.
 static struct voice_shape shape_for(const struct voice_fill *f, bool history, size_t bytes)
 {
     size_t usual = frame_bytes(f, history), limit = SOTTO_VOICE_PACKET_MAX_BYTES;
-    if (f->mode == VOICE_PLAIN || !history) {
+    if (f->mode == VOICE_PLAIN) {
         limit = usual;
+    } else if (history && f->mode == VOICE_BURSTS) {
+        limit = HISTORY_FAR_BYTES;
     }
     return (struct voice_shape){
         .bytes = bytes < limit ? bytes : limit,
@@ -284,18 +292,18 @@ int voice_fill_cell(struct voice_fill *f, struct sotto_voice_encoder *e,
     bool history = uses_history(f, e);
     content->earlier_count = 0;
     content->voice = NULL;
-    keep_last(f);
     f->open = false;
     room = add_own(f, room, content);
     room = add_copies(f, history, room, content);
     assert(room >= CELL_ITEM_OVERHEAD + VOICE_PACKET_MIN_BYTES);
     struct voice_shape shape = shape_for(f, history, room - CELL_ITEM_OVERHEAD);
-    int err = encode(f, e, &shape, pcm);
+    int err = voice_encode(e, &shape, pcm, f->packet);
+    keep(f, e, history, pcm);
     if (err != 0) {
         content->earlier_count = 0;
         return err;
     }
     content->voice = f->packet;
-    content->voice_len = f->packet_len;
+    content->voice_len = shape.bytes;
     return 0;
 }

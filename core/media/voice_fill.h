@@ -15,6 +15,8 @@
 //   bursts    the frame, history over some 500 ms      the frame, a copy of the one as many cells
 //                                                      before as two bursts have
 //
+// A copy is the same 20 ms from an encoder of its own, in fewer bytes (voice_encode_copy).
+//
 // Of span 2 history in the first frame, or under loss a copy of one frame of the cell before. Of
 // span 3 three frames, and the same under loss at the cost of their quality. Heavy loss is as loss.
 //
@@ -53,9 +55,8 @@ struct voice_fill {
     size_t early_room; // for all frames, without item overheads
     struct voice_packet own[CELL_SPAN_MAX - 1];   // these frames
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES]; // of the last cell
-    size_t packet_len;
     uint64_t kept_count;
-    struct voice_packet kept[VOICE_FILL_KEPT]; // without padding and history
+    struct voice_packet kept[VOICE_FILL_KEPT]; // for copies
 };
 
 void voice_fill_init(struct voice_fill *f); // calm, without history

@@ -7,12 +7,13 @@
 
 #include "wire/cursor.h"
 
-#define CELL_BYTES               160 // on the circuit
-#define CELL_PLAINTEXT_MAX_BYTES 143 // 160 - SFrame's smallest header (1) - tag (16)
-#define CELL_EARLIER_MAX         4   // earlier frames in one cell
-#define CELL_DISTANCE_MAX        127 // of an earlier frame, in ticks
-#define CELL_SPAN_MAX            3   // ticks of speech that one cell carries
-#define CELL_BLOCKS_MAX          2   // of an acknowledgement
+#define CELL_BYTES               136               // on the circuit
+#define CELL_PLAINTEXT_MAX_BYTES (CELL_BYTES - 17) // SFrame's smallest header (1), tag (16)
+#define CELL_ROOM_USUAL_BYTES    (CELL_PLAINTEXT_MAX_BYTES - 3) // up to cell 2^24, 93 hours
+#define CELL_EARLIER_MAX         4                              // earlier frames in one cell
+#define CELL_DISTANCE_MAX        127                            // of an earlier frame, in ticks
+#define CELL_SPAN_MAX            3 // ticks of speech that one cell carries
+#define CELL_BLOCKS_MAX          2 // of an acknowledgement
 
 enum cell_item {
     CELL_PADDING = 0,

@@ -4,7 +4,7 @@
 #ifndef SOTTO_WIRE_LINK_H
 #define SOTTO_WIRE_LINK_H
 
-#include "wire/cursor.h"
+#include "wire/cell.h"
 
 #define LINK_VERSION             1
 #define LINK_MESSAGE_MAX_BYTES   20480
@@ -129,8 +129,8 @@ int link_login_tbs(uint8_t *out, size_t cap, const char *origin,
                    const uint8_t challenge[LINK_CHALLENGE_BYTES],
                    const uint8_t line_id[LINK_LINE_ID_BYTES], uint8_t flags);
 
-// Datagram: circuit (u32), cell (160 bytes).
-#define LINK_CELL_BYTES     160
+// Datagram: circuit (u32), cell.
+#define LINK_CELL_BYTES     CELL_BYTES
 #define LINK_DATAGRAM_BYTES (4 + LINK_CELL_BYTES)
 void link_datagram_encode(uint8_t out[LINK_DATAGRAM_BYTES], uint32_t circuit,
                           const uint8_t cell[LINK_CELL_BYTES]);

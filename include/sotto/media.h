@@ -16,8 +16,8 @@ extern "C" {
 #define SOTTO_FRAME_SAMPLES          (SOTTO_SAMPLE_RATE / 1000 * SOTTO_TICK_MS) // 960
 #define SOTTO_VOICE_BITRATE          24000
 #define SOTTO_VOICE_PACKET_BYTES     60  // Opus CBR, 24 kbit/s, 20 ms
-#define SOTTO_VOICE_PACKET_MAX_BYTES 143 // of a peer: what a cell can hold
-#define SOTTO_CELL_BYTES             160
+#define SOTTO_VOICE_PACKET_MAX_BYTES 119 // of a peer: what a cell can hold
+#define SOTTO_CELL_BYTES             136
 
 // ---- SFrame (RFC 9605), suite 5: AES_256_GCM_SHA512_128 ---------------------------------------
 

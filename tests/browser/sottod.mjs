@@ -66,15 +66,15 @@ async function meet({ port, hash, cells }) {
       const { value, done } = await reader.read().catch(() => ({ done: true }));
       if (done) return;
       const circuit = new DataView(value.buffer, value.byteOffset).getUint32(0);
-      if (value.length === 164 && circuit === 2 && value[163] === 1 - i) received[i]++;
+      if (value.length === 140 && circuit === 2 && value[139] === 1 - i) received[i]++;
     }
   });
   const writers = devices.map(({ transport: t }) => (t.datagrams.createWritable?.() ?? t.datagrams.writable).getWriter());
   for (let n = 0; n < cells; n++) {
     for (const [i, writer] of writers.entries()) {
-      const datagram = new Uint8Array(164);
+      const datagram = new Uint8Array(140);
       datagram[3] = 2;
-      datagram[163] = i;
+      datagram[139] = i;
       await writer.write(datagram);
     }
     await new Promise((done) => setTimeout(done, 20));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define TICK_MS    20
-#define CELL_BYTES 160
+#define CELL_BYTES 136
 #define LINGER_MS  1200 // for the last ones to come back
 #define GAP_MS     100  // longer ones are told
 

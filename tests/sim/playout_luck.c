@@ -314,7 +314,7 @@ static void one_cell(struct line *l, struct liar *v, struct loss_view report)
         EXPECT(l, content.earlier[i].distance >= 1 && content.earlier[i].len > 0);
     }
     EXPECT(l, used <= v->room); // sealing pads to the same size, always
-    EXPECT(l, content.voice_len >= 40);
+    EXPECT(l, content.voice_len >= 35);
     EXPECT(l, sotto_voice_decode(v->d, content.voice, content.voice_len, pcm) == 0);
     uint64_t energy = 0;
     for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {

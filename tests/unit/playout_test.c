@@ -324,7 +324,7 @@ static void stretching_does_not_click(void **state)
 // ---- redundancy -------------------------------------------------------------------------------
 
 static uint8_t told[FRAMES][SOTTO_VOICE_PACKET_MAX_BYTES];
-#define TOLD_BYTES 120
+#define TOLD_BYTES 114
 
 static void encode_with_history(void)
 {

@@ -117,7 +117,7 @@ static int give(const uint8_t *data, size_t len)
 static unsigned reach_of(struct sotto_voice_encoder *e, struct voice_history *h)
 {
     static int16_t in[SAMPLES];
-    const struct voice_shape shape = {.bytes = 130, .history = 25};
+    const struct voice_shape shape = {.bytes = 115, .history = 25};
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES];
     (void)sound_speech(in, SAMPLES);
     for (size_t i = 0; i < FRAMES; i++) {
