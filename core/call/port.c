@@ -275,20 +275,29 @@ void port_handle_expiry(struct sotto_device *d, unsigned port)
         p->since = d->now.mono_ns; // calls and requests have their own deadlines
 }
 
-void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
+// Ends: a device has fewer circuits than a connection has identifiers.
+static uint32_t free_circuit_id(struct sotto_device *d, unsigned port)
 {
     struct port *p = &d->ports[port];
-    *c = (struct circuit){.open = true, .attached = true, .port = port, .id = p->next_circuit};
-    p->next_circuit += 2;
+    uint32_t id;
+    do {
+        id = p->next_circuit;
+        p->next_circuit = (id + 2) % (LINK_CIRCUIT_MAX + 1); // even stays even
+    } while (call_by_circuit(d, port, id) != NULL || exchange_owns(d, port, id));
+    return id;
+}
+
+void port_circuit_open(struct sotto_device *d, struct circuit *c, unsigned port)
+{
+    uint32_t id = free_circuit_id(d, port);
+    *c = (struct circuit){.open = true, .attached = true, .port = port, .id = id};
 }
 
 void port_circuit_resume(struct sotto_device *d, struct circuit *c)
 {
-    struct port *p = &d->ports[c->port];
     c->former_id = c->id;
     c->resumed = c->attached = true;
-    c->id = p->next_circuit;
-    p->next_circuit += 2;
+    c->id = free_circuit_id(d, c->port);
 }
 
 int port_circuit_signal(struct sotto_device *d, const struct circuit *c, const uint8_t *flight,

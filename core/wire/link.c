@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/link.h"
 
+#include <assert.h>
 #include <sotto/base.h>
 #include <string.h>
 
@@ -162,8 +163,7 @@ static int put_field(struct wire_writer *w, const struct link_message *m, enum f
         wire_write_u32(w, m->request);
         break;
     case CIRCUIT:
-        wire_write_u32(w, m->circuit);
-        break;
+        return put_small(w, m->circuit <= LINK_CIRCUIT_MAX, (uint8_t)m->circuit);
     case CALLS_LEFT:
         wire_write_u32(w, m->calls_left);
         break;
@@ -274,7 +274,7 @@ static void get_field(struct wire_reader *r, struct link_message *m, enum field 
         m->request = wire_read_u32(r);
         break;
     case CIRCUIT:
-        m->circuit = wire_read_u32(r);
+        m->circuit = wire_read_u8(r);
         break;
     case CALLS_LEFT:
         m->calls_left = wire_read_u32(r);
@@ -394,14 +394,15 @@ void link_datagram_encode(uint8_t out[LINK_DATAGRAM_BYTES], uint32_t circuit,
                           const uint8_t cell[LINK_CELL_BYTES])
 {
     struct wire_writer w = wire_writer(out, LINK_DATAGRAM_BYTES);
-    wire_write_u32(&w, circuit);
+    assert(circuit <= LINK_CIRCUIT_MAX);
+    wire_write_u8(&w, (uint8_t)circuit);
     wire_write_bytes(&w, cell, LINK_CELL_BYTES);
 }
 
 int link_datagram_decode(const uint8_t *data, size_t len, uint32_t *circuit, const uint8_t **cell)
 {
     struct wire_reader r = wire_reader(data, len);
-    uint32_t id = wire_read_u32(&r);
+    uint8_t id = wire_read_u8(&r);
     const uint8_t *view = wire_read_view(&r, LINK_CELL_BYTES);
     if (!wire_reader_done(&r)) {
         return SOTTO_EPARSE;

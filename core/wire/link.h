@@ -23,12 +23,14 @@
 #define LINK_ENDPOINT_MAX_BYTES  1024 // of a Web Push subscription: where to POST (RFC 8030)
 #define LINK_P256DH_BYTES        65   // its P-256 point, uncompressed (RFC 8291)
 #define LINK_AUTH_BYTES          16   // its authentication secret (RFC 8291)
+#define LINK_CIRCUIT_MAX         255
 #define LINK_CALLS_UNLIMITED     UINT32_MAX
 
 // One direction each. `request` is chosen by the device and comes back in OK or FAILED.
 // Circuit identifiers belong to one connection: the device chooses even ones (DIAL, MEET), the
-// relay odd ones (INCOMING). A circuit outlives its connection for 45 seconds: each side gets a
-// TICKET once the circuit is there (DIAL, INCOMING, MEET), and with RESUME goes on from another
+// relay odd ones (INCOMING); of one byte, so that each cell has the same length; used again when
+// all have been used. A circuit outlives its connection for 45 seconds: each side gets a TICKET
+// once the circuit is there (DIAL, INCOMING, MEET), and with RESUME goes on from another
 // connection; meanwhile cells to it are lost, and a SIGNAL to it ends the circuit.
 enum link_type {
     // device -> relay
@@ -89,7 +91,7 @@ struct link_message {
     uint8_t role;  // MET
     uint8_t code;  // CLOSE, FAILED
     uint32_t request;
-    uint32_t circuit;
+    uint32_t circuit;        // up to LINK_CIRCUIT_MAX
     uint32_t calls_left;     // NUMBER_PUT
     uint64_t expires_unix_s; // NUMBER_PUT; 0 never
     uint64_t time_unix_s;    // WELCOME
@@ -129,9 +131,10 @@ int link_login_tbs(uint8_t *out, size_t cap, const char *origin,
                    const uint8_t challenge[LINK_CHALLENGE_BYTES],
                    const uint8_t line_id[LINK_LINE_ID_BYTES], uint8_t flags);
 
-// Datagram: circuit (u32), cell.
+// Datagram: circuit (u8), cell.
 #define LINK_CELL_BYTES     CELL_BYTES
-#define LINK_DATAGRAM_BYTES (4 + LINK_CELL_BYTES)
+#define LINK_DATAGRAM_BYTES (1 + LINK_CELL_BYTES)
+// `circuit`: up to LINK_CIRCUIT_MAX.
 void link_datagram_encode(uint8_t out[LINK_DATAGRAM_BYTES], uint32_t circuit,
                           const uint8_t cell[LINK_CELL_BYTES]);
 // Borrows the cell. SOTTO_EPARSE if the length is not exactly LINK_DATAGRAM_BYTES.

@@ -33,7 +33,7 @@ struct sotto_device;
 #define SOTTO_REKEY_NS          (180 * SOTTO_NS_PER_S)   // default interval
 #define SOTTO_REKEY_TIMEOUT_NS  (60 * SOTTO_NS_PER_S)
 #define SOTTO_MESSAGE_MAX_BYTES 20480 // buffer for _write_message
-#define SOTTO_DATAGRAM_BYTES    164   // buffer for _write_datagram
+#define SOTTO_DATAGRAM_BYTES    137   // buffer for _write_datagram
 
 // ---- the book: what the device must look up and keep; injected ----------------------------------
 

@@ -30,7 +30,7 @@ uint32_t slot_relay_id(struct relay_conn *c)
     uint32_t id;
     do {
         id = c->next_circuit;
-        c->next_circuit += 2; // odd stays odd when it wraps
+        c->next_circuit = (c->next_circuit + 2) % (LINK_CIRCUIT_MAX + 1); // odd stays odd
     } while (slot_find(c, id) != NULL);
     return id;
 }

@@ -46,7 +46,7 @@ async function meet({ port, hash, cells }) {
     await send([HELLO, 1]);
     const welcome = await receive();
     if (welcome[0] !== WELCOME || welcome.length !== 42) throw new Error('no WELCOME');
-    await send([MEET, 0, 0, 0, 2, ...place]);
+    await send([MEET, 2, ...place]);
     return { transport, receive };
   }
 
@@ -56,7 +56,7 @@ async function meet({ port, hash, cells }) {
     const ticket = await receive();
     const met = await receive();
     if (ticket[0] !== TICKET || met[0] !== MET) throw new Error(`${ticket[0]} and ${met[0]} came`);
-    roles.push(met[5]);
+    roles.push(met[2]);
   }
 
   const received = [0, 0];
@@ -65,16 +65,15 @@ async function meet({ port, hash, cells }) {
     for (;;) {
       const { value, done } = await reader.read().catch(() => ({ done: true }));
       if (done) return;
-      const circuit = new DataView(value.buffer, value.byteOffset).getUint32(0);
-      if (value.length === 140 && circuit === 2 && value[139] === 1 - i) received[i]++;
+      if (value.length === 137 && value[0] === 2 && value[136] === 1 - i) received[i]++;
     }
   });
   const writers = devices.map(({ transport: t }) => (t.datagrams.createWritable?.() ?? t.datagrams.writable).getWriter());
   for (let n = 0; n < cells; n++) {
     for (const [i, writer] of writers.entries()) {
-      const datagram = new Uint8Array(140);
-      datagram[3] = 2;
-      datagram[139] = i;
+      const datagram = new Uint8Array(137);
+      datagram[0] = 2;
+      datagram[136] = i;
       await writer.write(datagram);
     }
     await new Promise((done) => setTimeout(done, 20));

@@ -79,7 +79,7 @@ static void inject(struct sim *s, struct conn *c, const uint8_t *data, size_t le
 // ---- noise -------------------------------------------------------------------------------------
 
 #define CIRCUIT_AT_MESSAGE 1 // type, circuit
-#define CIRCUIT_BYTES      4
+#define CIRCUIT_BYTES      1
 
 // One copy, damaged in one way. `head` bytes at the front stay: they say what it is and for whom.
 static size_t damage(struct rng *r, uint8_t *data, size_t len, size_t head)
@@ -145,7 +145,7 @@ static void noise_cell(struct sim *s, struct hostile *h, struct conn *c, const u
         inject(s, c, copy, k->len, true, at);
     }
     memcpy(copy, data, len);
-    copy[rng_below(&h->rng, CIRCUIT_BYTES)] ^= 0x40; // for a circuit that is not there
+    copy[0] ^= 0x40; // for a circuit that is not there
     inject(s, c, copy, len, true, at);
 }
 
@@ -229,9 +229,7 @@ static void lie_replay(struct sim *s, struct hostile *h, struct conn *c, sotto_n
     memcpy(copy, k->data, k->len);
     size_t circuit_at = k->datagram ? 0 : CIRCUIT_AT_MESSAGE;
     if (k->len >= circuit_at + CIRCUIT_BYTES && rng_chance(&h->rng, 700)) {
-        uint32_t id = some_circuit(h, c);
-        for (size_t i = 0; i < CIRCUIT_BYTES; i++)
-            copy[circuit_at + i] = (uint8_t)(id >> (24 - 8 * i));
+        copy[circuit_at] = (uint8_t)some_circuit(h, c);
     }
     // A first flight comes as INCOMING, on a circuit of the relay's.
     if (!k->datagram && is_signal(copy, k->len) && rng_chance(&h->rng, 200))

@@ -600,8 +600,8 @@ static void a_flood_is_paced(void **state)
     assert_int_equal(r.lookups - lookups, INCOMING_BURST + 1);
     pass(2 * INCOMING_COST_NS);
     for (uint32_t i = 0; i < 10; i++) {
-        incoming(2 * i + 1001, r.number.token_hash);
-        refused(2 * i + 1001);
+        incoming(2 * i + 101, r.number.token_hash);
+        refused(2 * i + 101);
     }
     assert_int_equal(r.lookups - lookups, INCOMING_BURST + 1 + 2);
 }
@@ -704,6 +704,37 @@ static void a_dial_says_why_it_failed(void **state)
         assert_int_equal(e.end, cases[i].end);
         assert_int_equal(e.call, call);
         assert_false(sotto_device_mic_open(r.device));
+    }
+}
+
+// Identifiers of one byte come round: not the one of a call that is still there, and no other one
+// soon.
+static void circuits_are_named_again_late(void **state)
+{
+    (void)state;
+    struct sotto_number_link link = link_to_somebody();
+    uint32_t call, waiting = 0;
+    int last[LINK_CIRCUIT_MAX + 1] = {0};
+    begin(true);
+    log_in();
+    for (int i = 1; i <= 400; i++) {
+        assert_int_equal(sotto_device_dial(r.device, &link, "Boris", r.now, &call), SOTTO_OK);
+        assert_int_equal(heard(), LINK_DIAL);
+        uint32_t id = r.got.circuit;
+        assert_true(id % 2 == 0 && id <= LINK_CIRCUIT_MAX);
+        assert_true(last[id] == 0 || i - last[id] >= 127);
+        last[id] = i;
+        if (i == 1) { // waits on
+            waiting = id;
+            say(&(struct link_message){.type = LINK_WAKING, .circuit = id});
+        } else {
+            assert_int_not_equal(id, waiting);
+            say(&(struct link_message){.type = LINK_CLOSE,
+                                       .circuit = id,
+                                       .code = LINK_CODE_UNAVAILABLE});
+        }
+        while (told(SOTTO_EVENT_CALL_STATE)) {
+        }
     }
 }
 
@@ -1020,6 +1051,7 @@ int main(void)
         TEST(a_flood_is_paced),
         TEST(callers_who_fall_silent_keep_nobody_out),
         TEST(a_dial_says_why_it_failed),
+        TEST(circuits_are_named_again_late),
         TEST(a_dial_waits_for_its_link_only_so_long),
         TEST(a_dial_waits_for_a_device_to_wake),
         TEST(a_relay_does_not_have_it_dialled_for_ever),

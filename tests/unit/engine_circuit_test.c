@@ -65,6 +65,28 @@ static void test_signals_both_ways(void **state)
     assert_int_equal(rig_stats(&rig).signals_forwarded, 2);
 }
 
+// The relay's own identifiers come round: not that of a circuit that is still there, and no other
+// one soon.
+static void test_identifiers_come_back_late(void **state)
+{
+    (void)state;
+    int last[LINK_CIRCUIT_MAX + 1] = {0};
+    for (int i = 1; i <= 300; i++) {
+        rig_pass(&rig, 4 * SOTTO_NS_PER_S);
+        expect_cell(call.caller, call.caller_id, call.callee, call.callee_id, 0x11);
+        expect_cell(call.callee, call.callee_id, call.caller, call.caller_id, 0x22);
+        rig_drain(call.caller);
+        rig_drain(call.callee);
+        struct rig_call next = rig_call(call.caller, 8, call.callee, 1);
+        assert_true(next.callee_id % 2 == 1 && next.callee_id <= LINK_CIRCUIT_MAX);
+        assert_int_not_equal(next.callee_id, call.callee_id);
+        assert_true(last[next.callee_id] == 0 || i - last[next.callee_id] >= 127);
+        last[next.callee_id] = i;
+        rig_send(next.caller, &(struct link_message){.type = LINK_CLOSE, .circuit = 8});
+        assert_int_equal(rig_expect(next.callee, LINK_CLOSE).circuit, next.callee_id);
+    }
+}
+
 static void test_cells_both_ways(void **state)
 {
     (void)state;
@@ -77,7 +99,7 @@ static void test_cells_both_ways(void **state)
 static void test_strange_datagrams_are_dropped(void **state)
 {
     (void)state;
-    uint8_t data[LINK_DATAGRAM_BYTES + 1] = {0, 0, 0, (uint8_t)call.caller_id};
+    uint8_t data[LINK_DATAGRAM_BYTES + 1] = {(uint8_t)call.caller_id};
     struct rig_device *stranger = rig_open(&rig, 3);
     for (size_t len = 0; len <= sizeof data; len++)
         if (len != LINK_DATAGRAM_BYTES)
@@ -377,6 +399,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         T(test_signals_both_ways),
+        T(test_identifiers_come_back_late),
         T(test_cells_both_ways),
         T(test_strange_datagrams_are_dropped),
         T(test_cell_rate_each_way),

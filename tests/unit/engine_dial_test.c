@@ -147,8 +147,8 @@ static void test_circuit_identifiers(void **state)
     struct rig_device *odd = rig_open(&rig, 2), *twice = rig_open(&rig, 2);
     assert_int_equal(rig_dial(odd, 3, 1), SOTTO_EPROTO);
     rig_expect_code(odd, LINK_FAILED, LINK_CODE_PROTOCOL);
-    rig_call(twice, 0xfffffffe, callee, 1);
-    assert_int_equal(rig_dial(twice, 0xfffffffe, 1), SOTTO_EPROTO);
+    rig_call(twice, 0xfe, callee, 1);
+    assert_int_equal(rig_dial(twice, 0xfe, 1), SOTTO_EPROTO);
     rig_expect_code(twice, LINK_FAILED, LINK_CODE_PROTOCOL);
 }
 

@@ -218,7 +218,7 @@ static void test_places_are_limited(void **state)
         if (i % RELAY_CIRCUITS_PER_CONN_MAX == 0)
             d = rig_open(&rig, 1 + i / RELAY_CIRCUITS_PER_CONN_MAX);
         memcpy(where, &i, sizeof i);
-        meet_at(d, 2 * i, where);
+        meet_at(d, 2 * (i % RELAY_CIRCUITS_PER_CONN_MAX), where);
         rig_expect(d, LINK_TICKET);
     }
     where[5] = 1;

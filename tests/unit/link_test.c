@@ -31,7 +31,7 @@ static struct link_message full(enum link_type type)
         .role = 1,
         .code = 0x12,
         .request = 0x21222324,
-        .circuit = 0x31323334,
+        .circuit = 0x31,
         .calls_left = 0x41424344,
         .expires_unix_s = UINT64_C(0x5152535455565758),
         .time_unix_s = UINT64_C(0x6162636465666768),
@@ -66,25 +66,25 @@ static const struct {
     {LINK_LOGIN, 1 + 4 + 32 + 1 + (2 + 6)},
     {LINK_NUMBER_PUT, 1 + 4 + 32 + 8 + 4},
     {LINK_NUMBER_REMOVE, 1 + 4 + 32},
-    {LINK_DIAL, 1 + 4 + 16 + (2 + 7)},
-    {LINK_MEET, 1 + 4 + 32},
-    {LINK_SIGNAL, 1 + 4 + (2 + 7)},
-    {LINK_CLOSE, 1 + 4 + 1},
+    {LINK_DIAL, 1 + 1 + 16 + (2 + 7)},
+    {LINK_MEET, 1 + 1 + 32},
+    {LINK_SIGNAL, 1 + 1 + (2 + 7)},
+    {LINK_CLOSE, 1 + 1 + 1},
     {LINK_PING, 1 + 8},
     {LINK_PONG, 1 + 8},
     {LINK_INVITE_CHECK, 1 + 4 + 16},
-    {LINK_RESUME, 1 + 4 + 4 + 16},
+    {LINK_RESUME, 1 + 4 + 1 + 16},
     {LINK_PUSH, 1 + 4 + (2 + 11) + 65 + 16},
     {LINK_UNPUSH, 1 + 4 + (2 + 11)},
     {LINK_WELCOME, 1 + 1 + 32 + 8},
     {LINK_OK, 1 + 4},
     {LINK_FAILED, 1 + 4 + 1},
-    {LINK_INCOMING, 1 + 4 + 32 + (2 + 7)},
-    {LINK_MET, 1 + 4 + 1},
+    {LINK_INCOMING, 1 + 1 + 32 + (2 + 7)},
+    {LINK_MET, 1 + 1 + 1},
     {LINK_REPLACED, 1},
-    {LINK_TICKET, 1 + 4 + 16},
-    {LINK_WAKING, 1 + 4},
-    {LINK_AWAKE, 1 + 4},
+    {LINK_TICKET, 1 + 1 + 16},
+    {LINK_WAKING, 1 + 1},
+    {LINK_AWAKE, 1 + 1},
 };
 #define TYPES (sizeof types / sizeof types[0])
 
@@ -139,9 +139,9 @@ static void exact_bytes(void **state)
     assert_memory_equal(buf + 40, m.signature, 6);
 
     m = full(LINK_RESUME);
-    assert_int_equal(link_encode(&m, buf, sizeof buf), 25);
-    assert_memory_equal(buf, "\x0d\x21\x22\x23\x24\x31\x32\x33\x34", 9);
-    assert_memory_equal(buf + 9, m.ticket, 16);
+    assert_int_equal(link_encode(&m, buf, sizeof buf), 22);
+    assert_memory_equal(buf, "\x0d\x21\x22\x23\x24\x31", 6);
+    assert_memory_equal(buf + 6, m.ticket, 16);
 }
 
 static void decoded_fields(void **state)
@@ -244,7 +244,7 @@ static void flight_limits(void **state)
     m.flight = pattern;
     m.flight_len = LINK_FLIGHT_MAX_BYTES;
     int len = link_encode(&m, buf, sizeof buf);
-    assert_int_equal(len, 1 + 4 + 32 + 2 + LINK_FLIGHT_MAX_BYTES);
+    assert_int_equal(len, 1 + 1 + 32 + 2 + LINK_FLIGHT_MAX_BYTES);
     assert_int_equal(link_decode(&got, buf, (size_t)len), 0);
     assert_int_equal(got.flight_len, LINK_FLIGHT_MAX_BYTES);
     assert_memory_equal(got.flight, pattern, LINK_FLIGHT_MAX_BYTES);
@@ -252,7 +252,7 @@ static void flight_limits(void **state)
     m.flight_len++;
     assert_int_equal(link_encode(&m, buf, sizeof buf), SOTTO_EINVAL);
     // The same, by hand.
-    len = 1 + 4 + 32;
+    len = 1 + 1 + 32;
     buf[len] = (LINK_FLIGHT_MAX_BYTES + 1) >> 8;
     buf[len + 1] = (LINK_FLIGHT_MAX_BYTES + 1) & 0xff;
     assert_int_equal(link_decode(&got, buf, (size_t)len + 2 + LINK_FLIGHT_MAX_BYTES + 1),
@@ -262,8 +262,8 @@ static void flight_limits(void **state)
     m.flight = NULL;
     m.flight_len = 0;
     len = link_encode(&m, buf, sizeof buf);
-    assert_int_equal(len, 7);
-    assert_int_equal(link_decode(&got, buf, 7), 0);
+    assert_int_equal(len, 4);
+    assert_int_equal(link_decode(&got, buf, 4), 0);
     assert_int_equal(got.flight_len, 0);
 }
 
@@ -449,8 +449,12 @@ static void datagrams(void **state)
     uint8_t buf[LINK_DATAGRAM_BYTES + 1] = {0};
     uint32_t circuit = 7;
     const uint8_t *cell = pattern;
-    link_datagram_encode(buf, 0xa1b2c3d4, pattern + 10);
-    assert_memory_equal(buf, "\xa1\xb2\xc3\xd4", 4);
+    link_datagram_encode(buf, 0xa1, pattern + 10);
+    assert_int_equal(buf[0], 0xa1);
+    struct link_message m = full(LINK_WAKING); // no circuit has a longer identifier
+    m.circuit = LINK_CIRCUIT_MAX + 1;
+    uint8_t message[8];
+    assert_int_equal(link_encode(&m, message, sizeof message), SOTTO_EINVAL);
     for (size_t len = 0; len <= sizeof buf; len++) {
         if (len != LINK_DATAGRAM_BYTES) {
             assert_int_equal(link_datagram_decode(buf, len, &circuit, &cell), SOTTO_EPARSE);
@@ -459,8 +463,8 @@ static void datagrams(void **state)
     assert_int_equal(circuit, 7);
     assert_ptr_equal(cell, pattern);
     assert_int_equal(link_datagram_decode(buf, LINK_DATAGRAM_BYTES, &circuit, &cell), 0);
-    assert_true(circuit == 0xa1b2c3d4);
-    assert_ptr_equal(cell, buf + 4);
+    assert_true(circuit == 0xa1);
+    assert_ptr_equal(cell, buf + 1);
     assert_memory_equal(cell, pattern + 10, LINK_CELL_BYTES);
 }
 

@@ -156,7 +156,7 @@ describe('a link', () => {
     await pause(100)
     r.made[0]!.answers = false
     r.link.set_use('call')
-    const cells = setInterval(() => r.link.send_datagram(new Uint8Array(140)), 20)
+    const cells = setInterval(() => r.link.send_datagram(new Uint8Array(137)), 20)
     await pause(SILENT_CALL_MS + ANSWER_CALL_MS + 700)
     clearInterval(cells)
     assert.deepEqual(r.told, ['up webtransport', 'up webtransport'])
@@ -170,7 +170,7 @@ describe('a link', () => {
     r.link.start()
     await pause(100)
     r.link.set_use('call')
-    const cells = setInterval(() => r.link.send_datagram(new Uint8Array(140)), 20)
+    const cells = setInterval(() => r.link.send_datagram(new Uint8Array(137)), 20)
     await pause(SILENT_CALL_MS + ANSWER_CALL_MS + 700)
     clearInterval(cells)
     assert.deepEqual(r.told, ['up webtransport'])

@@ -5,7 +5,7 @@ import { SIMD_PROBE } from './simd.ts'
 import { PhoneError, type CommandName, type PhoneEvent } from './types.ts'
 
 const MESSAGE_MAX_BYTES = 20480
-const DATAGRAM_BYTES = 140 // circuit and cell
+const DATAGRAM_BYTES = 137 // circuit and cell
 export const FRAME_SAMPLES = 960 // 20 ms
 const CAPTURE_MAX_SAMPLES = 4 * FRAME_SAMPLES // handed in at once
 const RANDOM_MAX_BYTES = 65536 // of one getRandomValues
