@@ -14,8 +14,7 @@
 // frame. At 7 another one enhances what SILK decoded (NoLACE; LACE at 6): 120 us for a received
 // frame instead of 40 (60), and PLCMOS is better by 0.1 whatever the network (docs/VOICE.md).
 #define ENCODER_COMPLEXITY 10
-// Of copies where time is short: ESTOI is worse by 0.01, PLCMOS is not. A frame's own is worth
-// more: at 5 PLCMOS is worse by 0.1.
+// Of copies where time is short. A frame's own is worth more: at 5 PLCMOS is worse by 0.1.
 #define COPY_PLAIN         2
 #define DECODER_COMPLEXITY 7
 #define SAMPLE_BITS        16
@@ -35,8 +34,8 @@ static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 
 struct sotto_voice_encoder {
     const struct sotto_env *env;
     size_t state_bytes; // of each
-    OpusEncoder *state, *copies;
-    size_t copy_bytes;        // as last set
+    OpusEncoder *state;
+    OpusEncoder *branch;      // what a copy is encoded with
     bool dred;                // Opus has it, and its weights
     bool neural;              // and it is wanted
     struct voice_shape shape; // as last set
@@ -157,12 +156,12 @@ int sotto_voice_encoder_new(struct sotto_voice_encoder **out, const struct sotto
     e->shape.bytes = SOTTO_VOICE_PACKET_BYTES;
     e->state_bytes = (size_t)opus_encoder_get_size(CHANNELS);
     e->state = mem_alloc(env, e->state_bytes);
-    e->copies = mem_alloc(env, e->state_bytes);
-    if (e->state == NULL || e->copies == NULL) {
+    e->branch = mem_alloc(env, e->state_bytes);
+    if (e->state == NULL || e->branch == NULL) {
         sotto_voice_encoder_free(e);
         return SOTTO_ENOMEM;
     }
-    if (!configure(e->state) || !configure(e->copies)) {
+    if (!configure(e->state)) {
         sotto_voice_encoder_free(e);
         return SOTTO_ECRYPTO;
     }
@@ -178,7 +177,7 @@ void sotto_voice_encoder_free(struct sotto_voice_encoder *e)
         return;
     }
     mem_free_secret(e->env, e->state, e->state_bytes);
-    mem_free_secret(e->env, e->copies, e->state_bytes);
+    mem_free_secret(e->env, e->branch, e->state_bytes);
     mem_free(e->env, e);
 }
 
@@ -189,9 +188,6 @@ bool voice_encoder_has_history(const struct sotto_voice_encoder *e)
 
 void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on)
 {
-    bool set = set_complexity(e->copies, on ? ENCODER_COMPLEXITY : COPY_PLAIN);
-    assert(set);
-    (void)set;
     e->neural = on;
     e->shape.bytes = 0; // whatever comes next is set
 }
@@ -241,19 +237,20 @@ int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
     return set_shape(e, shape) ? encode(e->state, pcm, shape->bytes, out) : SOTTO_ECRYPTO;
 }
 
-// The band is set, not left to Opus: where it would change it, each change would be heard.
+// The band is set, not left to Opus: where it would change it, each change would be heard. DRED is
+// off: the frame itself remembers this tick for it.
 int voice_encode_copy(struct sotto_voice_encoder *e, size_t bytes,
                       const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out)
 {
     assert(bytes >= VOICE_PACKET_MIN_BYTES && bytes <= SOTTO_VOICE_PACKET_MAX_BYTES);
-    if (e->copy_bytes != bytes) {
-        e->copy_bytes = bytes;
-        if (opus_encoder_ctl(e->copies, OPUS_SET_BITRATE(bitrate(bytes))) != OPUS_OK ||
-            opus_encoder_ctl(e->copies, OPUS_SET_BANDWIDTH(OPUS_BANDWIDTH_WIDEBAND)) != OPUS_OK) {
-            return SOTTO_ECRYPTO;
-        }
-    }
-    return encode(e->copies, pcm, bytes, out);
+    encoder_weights(e);
+    memcpy(e->branch, e->state, e->state_bytes);
+    opus_int32 complexity = e->neural ? ENCODER_COMPLEXITY : COPY_PLAIN;
+    bool set =
+        opus_encoder_ctl(e->branch, OPUS_SET_BITRATE(bitrate(bytes))) == OPUS_OK &&
+        opus_encoder_ctl(e->branch, OPUS_SET_BANDWIDTH(OPUS_BANDWIDTH_WIDEBAND)) == OPUS_OK &&
+        set_complexity(e->branch, complexity) && (!e->dred || set_dred(e->branch, 0));
+    return set ? encode(e->branch, pcm, bytes, out) : SOTTO_ECRYPTO;
 }
 
 int sotto_voice_encode(struct sotto_voice_encoder *e, const int16_t pcm[SOTTO_FRAME_SAMPLES],

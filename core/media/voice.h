@@ -28,10 +28,10 @@ struct voice_shape {
 // 0 or SOTTO_ECRYPTO. Writes shape->bytes.
 int voice_encode(struct sotto_voice_encoder *e, const struct voice_shape *shape,
                  const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out);
-// The same sound again, poorer, for a copy in a later cell: `bytes` (VOICE_PACKET_MIN_BYTES ..), up
-// to 8 kHz, no history. It has an encoder state of its own, so it leans on the copies before it,
-// which the far end mostly has not decoded: to the ear that costs less than the bytes of an equal
-// frame (docs/VOICE.md). 0 or SOTTO_ECRYPTO.
+// The sound that voice_encode comes to next, before it does: poorer, for a copy in a later cell.
+// `bytes` (VOICE_PACKET_MIN_BYTES ..), up to 8 kHz, no history. It goes on from what was encoded
+// last, as the far end's decoder does when it takes the copy in the lost frame's place. 0 or
+// SOTTO_ECRYPTO; what voice_encode does next does not depend on it.
 int voice_encode_copy(struct sotto_voice_encoder *e, size_t bytes,
                       const int16_t pcm[SOTTO_FRAME_SAMPLES], uint8_t *out);
 // Takes padding and DRED out of a packet of ours, in place: the bytes that are left, 0 if it is not

@@ -132,7 +132,7 @@ static size_t frame_bytes(const struct voice_fill *f, bool history)
 static void keep(struct voice_fill *f, struct sotto_voice_encoder *e, bool history,
                  const int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
-    struct voice_packet *p = &f->kept[f->kept_count++ % VOICE_FILL_KEPT];
+    struct voice_packet *p = &f->kept[f->kept_count++ % VOICE_FILL_SLOTS];
     size_t bytes = history ? 0 : shares[f->mode][f->span].copy;
     bool kept = bytes > 0 && voice_encode_copy(e, bytes, pcm, p->packet) == 0;
     p->len = kept ? (uint8_t)bytes : 0;
@@ -187,12 +187,12 @@ int voice_fill_frame(struct voice_fill *f, struct sotto_voice_encoder *e,
     bool history = uses_history(f, e);
     struct voice_shape shape = early_shape(f, history);
     struct voice_packet *own = &f->own[f->early++];
+    keep(f, e, history, pcm);
     int err = voice_encode(e, &shape, pcm, own->packet);
     own->len = err == 0 ? (uint8_t)shape.bytes : 0;
     if (err == 0 && shape.history == 0) {
         own->len = (uint8_t)voice_strip(own->packet, own->len);
     }
-    keep(f, e, history, pcm);
     return err;
 }
 
@@ -256,7 +256,7 @@ static size_t add_copies(struct voice_fill *f, bool history, size_t room,
     size_t count = choose_copies(f, history, distances);
     size_t least = f->span == 1 ? FRAME_LEAST : frame_bytes(f, history);
     for (size_t i = 0; i < count; i++) {
-        size_t at = (f->kept_count - distances[i]) % VOICE_FILL_KEPT;
+        size_t at = (f->kept_count - distances[i]) % VOICE_FILL_SLOTS;
         if (distances[i] <= f->kept_count) {
             room = add_earlier(&f->kept[at], distances[i], false, least, room, content);
         }
@@ -297,8 +297,8 @@ int voice_fill_cell(struct voice_fill *f, struct sotto_voice_encoder *e,
     room = add_copies(f, history, room, content);
     assert(room >= CELL_ITEM_OVERHEAD + VOICE_PACKET_MIN_BYTES);
     struct voice_shape shape = shape_for(f, history, room - CELL_ITEM_OVERHEAD);
-    int err = voice_encode(e, &shape, pcm, f->packet);
     keep(f, e, history, pcm);
+    int err = voice_encode(e, &shape, pcm, f->packet);
     if (err != 0) {
         content->earlier_count = 0;
         return err;

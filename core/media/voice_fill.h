@@ -15,7 +15,7 @@
 //   bursts    the frame, history over some 500 ms      the frame, a copy of the one as many cells
 //                                                      before as two bursts have
 //
-// A copy is the same 20 ms from an encoder of its own, in fewer bytes (voice_encode_copy).
+// A copy is the same 20 ms encoded once more, in fewer bytes (voice_encode_copy).
 //
 // Of span 2 history in the first frame, or under loss a copy of one frame of the cell before. Of
 // span 3 three frames, and the same under loss at the cost of their quality. Heavy loss is as loss.
@@ -29,7 +29,8 @@
 #include "wire/cell.h"
 
 #define VOICE_FILL_COPIES 2
-#define VOICE_FILL_KEPT   16 // frames, for copies
+#define VOICE_FILL_KEPT   16                    // frames back, for copies
+#define VOICE_FILL_SLOTS  (VOICE_FILL_KEPT + 1) // and the present one
 
 enum voice_mode {
     VOICE_CALM,
@@ -56,7 +57,7 @@ struct voice_fill {
     struct voice_packet own[CELL_SPAN_MAX - 1];   // these frames
     uint8_t packet[SOTTO_VOICE_PACKET_MAX_BYTES]; // of the last cell
     uint64_t kept_count;
-    struct voice_packet kept[VOICE_FILL_KEPT]; // for copies
+    struct voice_packet kept[VOICE_FILL_SLOTS]; // for copies
 };
 
 void voice_fill_init(struct voice_fill *f); // calm, without history
