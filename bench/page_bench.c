@@ -141,7 +141,7 @@ static void decode(void)
 // DRED of half a second: taken in whole, and a frame spoken from it.
 static void history(void)
 {
-    const struct voice_shape shape = {.bytes = 138, .history = 25};
+    const struct voice_shape shape = {.bytes = 111, .history = 25};
     struct sotto_voice_encoder *e;
     struct sotto_voice_decoder *d = NULL;
     struct voice_history *h = NULL;
