@@ -17,7 +17,7 @@
     ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - ((frames)-1) * EARLIER_OVERHEAD - \
       (copies) * (EARLIER_OVERHEAD + COPY_BYTES)) /                                  \
      (frames))
-#define COPY_BYTES        32 // of less Opus makes another voice (docs/VOICE.md)
+#define COPY_BYTES        32 // less is heard (docs/DECISIONS.md)
 #define QUARTER_BYTES     ((CELL_ROOM_USUAL_BYTES - CELL_ITEM_OVERHEAD - 3 * EARLIER_OVERHEAD) / 4)
 #define FRAME_LEAST       35 // bytes for this frame before a copy has its place
 #define WIDEBAND_BYTES    55 // a frame of less has nothing above 8 kHz
