@@ -16,13 +16,17 @@
 #define ENCODER_COMPLEXITY 10
 // Of copies where time is short. A frame's own is worth more: at 5 PLCMOS is worse by 0.1.
 #define COPY_PLAIN         2
+#ifdef SOTTO_VOICE_WEIGHTS_SHA256
+#define DECODER_COMPLEXITY 5 // the page's Opus comes without enhancement
+#else
 #define DECODER_COMPLEXITY 7
-#define SAMPLE_BITS        16
+#endif
+#define SAMPLE_BITS       16
 // Without neural networks: concealment as in RFC 6716, and no DRED.
-#define DECODER_PLAIN      4
+#define DECODER_PLAIN     4
 // What DRED tells of may end so much before its packet.
-#define DRED_OFFSET_TICKS  2
-#define DRED_DURATION      (VOICE_REACH_MAX_TICKS * SOTTO_TICK_MS / 10) // in units of 10 ms
+#define DRED_OFFSET_TICKS 2
+#define DRED_DURATION     (VOICE_REACH_MAX_TICKS * SOTTO_TICK_MS / 10) // in units of 10 ms
 
 static_assert(DRED_DURATION <= 100, "Opus goes back a second at most");
 static_assert(SOTTO_VOICE_BITRATE * SOTTO_TICK_MS == SOTTO_VOICE_PACKET_BYTES * 8 * 1000,
