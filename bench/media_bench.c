@@ -182,7 +182,7 @@ static double calls_voice(bool neural)
         if (i % 5 != 0) {
             (void)sotto_playout_put(p, i, c.voice, c.voice_len, now);
         }
-        (void)sotto_playout_get(p, out, now + 1);
+        (void)sotto_playout_get(p, out, SOTTO_FRAME_SAMPLES, now + 1);
     }
     double t = (cpu_us() - start) / FRAMES;
     sotto_voice_encoder_free(e);

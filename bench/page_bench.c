@@ -215,7 +215,7 @@ static void one_tick(const struct network *n, struct voice_fill *fill,
     if (!lost) {
         (void)sotto_playout_put(p, i, c.voice, c.voice_len, now);
     }
-    (void)sotto_playout_get(p, out, now + 1);
+    (void)sotto_playout_get(p, out, SOTTO_FRAME_SAMPLES, now + 1);
 }
 
 // Each round does the very same: the least of each tick's times is what it takes.

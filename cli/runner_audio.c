@@ -12,7 +12,7 @@
 #define CAPTURE_EVERY_NS (8 * SOTTO_NS_PER_MS)
 // So close to the next tick the loudspeaker waits until the cells are out.
 #define PLAY_CLEAR_NS    (2 * SOTTO_NS_PER_MS)
-#define PLAY_FRAMES_MAX  25                     // at a time: half a second, after a sleep
+#define PLAY_MAX         50                     // pieces at a time: half a second, after a sleep
 #define IN_STEP_NS       (1 * SOTTO_NS_PER_MS)  // after a cell
 #define START_MAX_NS     (40 * SOTTO_NS_PER_MS) // without cells it starts all the same
 
@@ -166,8 +166,8 @@ void runner_audio_calls(struct runner *r)
     }
 }
 
-// A loudspeaker without a clock of its own gets into step with the cells that leave, so that one
-// wake serves both.
+// A loudspeaker without a clock of its own gets into step with the cells that leave, so that every
+// other wake serves both.
 static void start_speaker(struct runner *r, sotto_ns now)
 {
     bool in_step = r->sent_ns > r->speaker_since_ns && now - r->sent_ns < IN_STEP_NS;
@@ -177,10 +177,10 @@ static void start_speaker(struct runner *r, sotto_ns now)
     }
 }
 
-static void playout(struct runner *r, int16_t pcm[AUDIO_FRAME_SAMPLES], struct sotto_now now)
+static void playout(struct runner *r, int16_t *pcm, size_t samples, struct sotto_now now)
 {
     sotto_ns begun = clock_now().mono_ns;
-    sotto_device_playout(r->device, pcm, now);
+    sotto_device_playout(r->device, pcm, samples, now);
     struct sotto_now done = clock_now();
     sotto_device_voice_cost(r->device, done.mono_ns - begun, 0, done);
 }
@@ -193,10 +193,10 @@ static void echo(struct runner *r, struct sotto_now now)
         return;
     }
     audio_output_start(r->output, now.mono_ns);
-    unsigned frames = audio_output_wanted(r->output, now.mono_ns);
-    for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
-        playout(r, pcm, now);
-        audio_output_write(r->output, pcm);
+    unsigned frames = audio_output_wanted(r->output, AUDIO_FRAME_SAMPLES, now.mono_ns);
+    for (unsigned i = 0; i < frames && i < PLAY_MAX / 2; i++) {
+        playout(r, pcm, AUDIO_FRAME_SAMPLES, now);
+        audio_output_write(r->output, pcm, AUDIO_FRAME_SAMPLES);
         sotto_device_capture(r->device, pcm, AUDIO_FRAME_SAMPLES);
         r->levels.mic = r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
     }
@@ -227,7 +227,7 @@ void runner_audio_capture(struct runner *r, struct sotto_now now)
 
 void runner_audio_play(struct runner *r, struct sotto_now now)
 {
-    int16_t pcm[AUDIO_FRAME_SAMPLES];
+    int16_t pcm[AUDIO_PIECE_SAMPLES];
     sotto_ns tick = sotto_device_expiry(r->device);
     tell_input(r);
     tell_output(r);
@@ -235,18 +235,18 @@ void runner_audio_play(struct runner *r, struct sotto_now now)
         return;
     }
     start_speaker(r, now.mono_ns);
-    unsigned frames = audio_output_wanted(r->output, now.mono_ns);
-    for (unsigned i = 0; i < frames && i < PLAY_FRAMES_MAX; i++) {
+    unsigned pieces = audio_output_wanted(r->output, AUDIO_PIECE_SAMPLES, now.mono_ns);
+    for (unsigned i = 0; i < pieces && i < PLAY_MAX; i++) {
         if (r->tone == TONE_NONE) {
-            playout(r, pcm, now);
+            playout(r, pcm, AUDIO_PIECE_SAMPLES, now);
         } else {
-            tone_frame(r->tone, r->tone_samples, pcm);
-            r->tone_samples += AUDIO_FRAME_SAMPLES;
+            tone_piece(r->tone, r->tone_samples, pcm, AUDIO_PIECE_SAMPLES);
+            r->tone_samples += AUDIO_PIECE_SAMPLES;
         }
-        audio_output_write(r->output, pcm);
-        r->levels.speaker = audio_level(pcm, AUDIO_FRAME_SAMPLES);
+        audio_output_write(r->output, pcm, AUDIO_PIECE_SAMPLES);
+        r->levels.speaker = audio_level(pcm, AUDIO_PIECE_SAMPLES);
     }
-    if (frames > 0) {
+    if (pieces > 0) {
         sotto_wipe(pcm, sizeof(pcm));
     }
 }

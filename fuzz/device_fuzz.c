@@ -397,7 +397,7 @@ static void step_time(uint8_t how)
                     sotto_device_handle_expiry(e->d, f.now);
                     drain_events(who);
                 }
-                sotto_device_playout(e->d, pcm, f.now);
+                sotto_device_playout(e->d, pcm, SOTTO_FRAME_SAMPLES, f.now);
             }
         pump(false);
     }

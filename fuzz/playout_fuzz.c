@@ -68,9 +68,9 @@ struct world {
     struct sotto_playout *p;
     uint64_t tick;
     sotto_ns now;
-    uint64_t asked;
-    uint8_t fill;  // what memory holds before it is written
-    uint64_t hash; // of all that was heard and counted
+    uint64_t asked; // samples
+    uint8_t fill;   // what memory holds before it is written
+    uint64_t hash;  // of all that was heard and counted
 };
 
 // FNV-1a.
@@ -130,19 +130,19 @@ static void put(struct world *w, struct input *in, bool own)
     assert(err == 0 || err == SOTTO_EREPLAY || err == SOTTO_EPARSE);
 }
 
-static void get(struct world *w)
+static void get(struct world *w, size_t samples)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     struct sotto_playout_stats s;
     memset(pcm, w->fill, sizeof pcm);
-    (void)sotto_playout_get(w->p, pcm, w->now);
-    w->asked++;
+    (void)sotto_playout_get(w->p, pcm, samples, w->now);
+    w->asked += samples;
     sotto_playout_stats(w->p, &s);
-    note(w, pcm, sizeof pcm);
+    note(w, pcm, samples * sizeof *pcm);
     note_stats(w, &s);
     // What was decoded was asked for, or waits in a buffer of four frames.
     assert((s.played + s.concealed) * SOTTO_FRAME_SAMPLES + s.lengthened <=
-           (w->asked + 4) * SOTTO_FRAME_SAMPLES + s.shortened);
+           w->asked + 4 * SOTTO_FRAME_SAMPLES + s.shortened);
     assert(s.copies + s.retold <= s.played);
     assert(s.depth_frames <= SOTTO_PLAYOUT_CAPACITY_FRAMES);
     assert(s.target_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
@@ -170,10 +170,12 @@ static void step(struct world *w, struct input *in)
         put(w, in, true);
         break;
     case 4:
-    case 5:
-        get(w);
-        w->now += SOTTO_TICK_NS;
+    case 5: {
+        size_t samples = SOTTO_FRAME_SAMPLES / (1 + (size_t)(op >> 3) % 8); // 20 to 2.5 ms
+        get(w, samples);
+        w->now += samples * SOTTO_NS_PER_S / SOTTO_SAMPLE_RATE;
         break;
+    }
     case 6:
         w->now += (op >> 3) * 3 * SOTTO_NS_PER_MS;
         break;
@@ -195,7 +197,7 @@ static void recover(struct world *w)
     sotto_playout_reset(w->p);
     for (uint64_t t = 0; t < 20; t++, w->now += SOTTO_TICK_NS) {
         assert(sotto_playout_put(w->p, t, packet, sizeof packet, w->now) == 0);
-        good = sotto_playout_get(w->p, pcm, w->now + 1);
+        good = sotto_playout_get(w->p, pcm, SOTTO_FRAME_SAMPLES, w->now + 1);
         struct sotto_playout_stats s;
         sotto_playout_stats(w->p, &s);
         assert(s.lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);

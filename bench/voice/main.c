@@ -4,7 +4,7 @@
 // The real sender of voice (encoder, what fills a cell) and the real receiver (loss meter, playout)
 // over a seeded network, in simulated time: no sockets, no sound devices. HEARD.wav is what the
 // receiver's loudspeaker got, from the moment that SPOKEN.wav began. Standard output is a JSON
-// object with the figures; --csv writes a row for each tick of the receiver.
+// object with the figures; --csv writes a row for each time that the receiver was asked.
 #include "trace.h"
 
 #include "media/loss_meter.h"
@@ -41,6 +41,7 @@ struct options {
     const char *csv, *spoken, *heard;
     int mode;      // an enum voice_mode, or -1: adaptive
     unsigned span; // ticks that a cell stands for; 0: adaptive
+    size_t step;   // samples that the loudspeaker takes at once
     bool neural;
 };
 
@@ -110,7 +111,7 @@ struct path {
     size_t reports_room; // in the cell that is being made
     double lag_sum_ms, lag_max_ms, encode_us, play_us;
     bool report_due;
-    uint64_t asks, reports, modes[VOICE_PLAIN + 1], spans[CELL_SPAN_MAX + 1];
+    uint64_t asks, asked, reports, modes[VOICE_PLAIN + 1], spans[CELL_SPAN_MAX + 1];
     double ear_sum_ms, spike_worst_ms;
     uint64_t ears;
     sotto_ns now;
@@ -376,9 +377,9 @@ static void ask(struct path *p, sotto_ns now)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     struct sotto_playout_stats s;
     double before = cpu_us();
-    bool sound = sotto_playout_get(p->playout, pcm, now);
+    bool sound = sotto_playout_get(p->playout, pcm, p->o.step, now);
     p->play_us += cpu_us() - before;
-    check(wav_writer_write(p->out, pcm, SOTTO_FRAME_SAMPLES), "writing");
+    check(wav_writer_write(p->out, pcm, p->o.step), "writing");
     sotto_playout_stats(p->playout, &s);
     double lag_ms = s.lag_us / 1e3;
     if (sound && !p->spoken_all) {
@@ -395,7 +396,10 @@ static void ask(struct path *p, sotto_ns now)
                 path_meter_wish(&p->ear.path));
     }
     watch_spikes(p, lag_ms, now);
-    answer(p, now);
+    p->asked += p->o.step;
+    if (p->asked % SOTTO_FRAME_SAMPLES == 0) {
+        answer(p, now);
+    }
 }
 
 // ---- figures ----------------------------------------------------------------------------------
@@ -443,17 +447,15 @@ static void print_figures(const struct path *p)
 static bool parse(struct options *o, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"trace", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 's'},
-        {"csv", required_argument, NULL, 'c'},
-        {"mode", required_argument, NULL, 'm'},
-        {"no-neural", no_argument, NULL, 'n'},
-        {"profile", required_argument, NULL, 'p'},
-        {0},
+        {"trace", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
+        {"csv", required_argument, NULL, 'c'},   {"mode", required_argument, NULL, 'm'},
+        {"no-neural", no_argument, NULL, 'n'},   {"profile", required_argument, NULL, 'p'},
+        {"step", required_argument, NULL, 'S'},  {0},
     };
     static const char *const modes[] = {"calm", "loss", "heavy", "bursts", "plain"};
     int c;
-    *o = (struct options){.profile = trace_find("clean"), .seed = 1, .mode = -1, .neural = true};
+    *o = (struct options){
+        .profile = trace_find("clean"), .seed = 1, .mode = -1, .neural = true, .step = 480};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (c == 't') {
             o->profile = trace_find(optarg);
@@ -465,6 +467,8 @@ static bool parse(struct options *o, int argc, char **argv)
             o->neural = false;
         } else if (c == 'p') {
             o->span = strcmp(optarg, "auto") == 0 ? 0 : (unsigned)strtoul(optarg, NULL, 10) / 20;
+        } else if (c == 'S') {
+            o->step = (size_t)strtoul(optarg, NULL, 10) * 48;
         } else if (c == 'm') {
             for (int i = 0; i <= VOICE_PLAIN; i++) {
                 o->mode = strcmp(modes[i], optarg) == 0 ? i : o->mode;
@@ -478,7 +482,7 @@ static bool parse(struct options *o, int argc, char **argv)
     }
     o->spoken = argv[optind];
     o->heard = argv[optind + 1];
-    return o->span <= CELL_SPAN_MAX;
+    return o->span <= CELL_SPAN_MAX && o->step > 0 && SOTTO_FRAME_SAMPLES % o->step == 0;
 }
 
 static void open_path(struct path *p)
@@ -534,6 +538,7 @@ int main(int argc, char **argv)
     if (!parse(&p.o, argc, argv)) {
         fputs("usage: voice_eval [--trace NAME] [--seed N] [--csv FILE] [--no-neural]\n"
               "                  [--mode calm|loss|heavy|bursts|plain] [--profile auto|20|40|60]\n"
+              "                  [--step MS] (that the loudspeaker takes at once: 10)\n"
               "                  SPOKEN.wav HEARD.wav\n",
               stderr);
         return 2;
@@ -544,7 +549,7 @@ int main(int argc, char **argv)
     check(wav_writer_write(p.out, nothing, (size_t)(now * SOTTO_SAMPLE_RATE / SOTTO_NS_PER_S)),
           "writing");
     sotto_ns until = SOTTO_NEVER;
-    for (; now < until; now += SOTTO_TICK_NS) {
+    for (; now < until; now += SOTTO_TICK_NS * p.o.step / SOTTO_FRAME_SAMPLES) {
         p.now = now;
         send_until(&p, now);
         receive_until(&p, now);

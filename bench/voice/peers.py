@@ -160,10 +160,10 @@ def one(options, name, trace, seconds):
 
 def measure(options, names, traces, seconds):
     results = []
+    runs = [(name, trace) for trace in traces for name in names]
     with concurrent.futures.ThreadPoolExecutor(options.together) as pool:
-        for trace in traces:
-            got = pool.map(lambda name, t=trace: one(options, name, t, seconds), names)
-            results += [r for r in got if r]
+        for got in pool.map(lambda run: one(options, *run, seconds), runs):
+            results += [got] if got else []
             with open(options.out + "/results.json", "w", encoding="utf-8") as f:
                 json.dump({"runs": results}, f, indent=1)
     return results

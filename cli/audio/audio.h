@@ -11,6 +11,7 @@ struct processing;
 #define AUDIO_RATE                    48000
 #define AUDIO_TEXT_BYTES              320
 #define AUDIO_FRAME_SAMPLES           960 // 20 ms
+#define AUDIO_PIECE_SAMPLES           480 // 10 ms: what a voice is played in
 // A file microphone is this much ahead of the moment it was started, so that a clock that wakes a
 // little early or late always finds a whole frame. It is part of the delay that is measured.
 #define AUDIO_FILE_LEAD_NS            (5 * SOTTO_NS_PER_MS)
@@ -70,10 +71,10 @@ int audio_output_new(struct audio_output **out, const struct audio_config *cfg,
 void audio_output_free(struct audio_output *out);
 void audio_output_start(struct audio_output *out, sotto_ns now);
 void audio_output_stop(struct audio_output *out, sotto_ns now);
-// How many frames of 20 ms it wants now: by its own demand (a device), or by the clock, from the
-// moment it was started (a file, nothing).
-unsigned audio_output_wanted(struct audio_output *out, sotto_ns now);
-void audio_output_write(struct audio_output *out, const int16_t pcm[AUDIO_FRAME_SAMPLES]);
+// How many pieces of so many samples it wants now: by its own demand (a device), or by the clock,
+// from the moment it was started (a file, nothing).
+unsigned audio_output_wanted(struct audio_output *out, size_t samples, sotto_ns now);
+void audio_output_write(struct audio_output *out, const int16_t *pcm, size_t samples);
 // When audio_output_wanted is worth asking again; SOTTO_NEVER: when `wake` is called.
 sotto_ns audio_output_expiry(const struct audio_output *out);
 enum audio_news audio_output_news(struct audio_output *out, sotto_ns *at_ns,

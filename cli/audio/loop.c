@@ -152,12 +152,13 @@ static bool chirp_is_due(const struct pass *p)
 static void give(struct pass *p, sotto_ns now)
 {
     int16_t pcm[AUDIO_FRAME_SAMPLES];
-    for (unsigned frames = audio_output_wanted(p->out, now); frames > 0; frames--) {
+    for (unsigned frames = audio_output_wanted(p->out, AUDIO_FRAME_SAMPLES, now); frames > 0;
+         frames--) {
         if (chirp_is_due(p)) {
             p->windows[p->chirps++] = (struct window){.first = p->count, .played_ns = now};
         }
         probe_frame(p, p->written, pcm);
-        audio_output_write(p->out, pcm);
+        audio_output_write(p->out, pcm, AUDIO_FRAME_SAMPLES);
         p->written += AUDIO_FRAME_SAMPLES;
     }
 }

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_NS      (20 * SOTTO_NS_PER_MS)
 // A file is written this much before its time, if the clock is awake anyway.
-#define EARLY_NS      (5 * SOTTO_NS_PER_MS)
+#define EARLY_NS      (1 * SOTTO_NS_PER_MS)
 #define BEHIND_MAX_NS (2 * SOTTO_NS_PER_S) // after a longer sleep there is a gap in the file
 
 struct audio_output {
@@ -19,7 +18,7 @@ struct audio_output {
     bool running;
     struct wav_writer *file;
     int file_error;
-    sotto_ns next_ns; // when the next frame begins to sound
+    sotto_ns next_ns; // when the next sample sounds
     struct device *device;
     struct processing *processing;
     enum audio_news news[4]; // of file and nothing; a device has its own
@@ -120,7 +119,7 @@ void audio_output_stop(struct audio_output *out, sotto_ns now)
 }
 
 // Its ring holds what its next callback takes and a little more.
-static unsigned device_wants(struct audio_output *out)
+static unsigned device_wants(struct audio_output *out, size_t samples)
 {
     size_t fill = ring_fill(device_ring(out->device));
     size_t burst = device_burst(out->device);
@@ -131,16 +130,21 @@ static unsigned device_wants(struct audio_output *out)
     if (fill >= target) {
         return 0;
     }
-    return (unsigned)((target - fill + AUDIO_FRAME_SAMPLES - 1) / AUDIO_FRAME_SAMPLES);
+    return (unsigned)((target - fill + samples - 1) / samples);
 }
 
-unsigned audio_output_wanted(struct audio_output *out, sotto_ns now)
+static sotto_ns ns_of(size_t samples)
+{
+    return samples * SOTTO_NS_PER_S / AUDIO_RATE;
+}
+
+unsigned audio_output_wanted(struct audio_output *out, size_t samples, sotto_ns now)
 {
     if (!out->running) {
         return 0;
     }
     if (out->kind == AUDIO_DEVICE) {
-        return device_wants(out);
+        return device_wants(out, samples);
     }
     if (now + EARLY_NS < out->next_ns) {
         return 0;
@@ -148,33 +152,33 @@ unsigned audio_output_wanted(struct audio_output *out, sotto_ns now)
     if (now > out->next_ns + BEHIND_MAX_NS) {
         out->next_ns = now;
     }
-    return (unsigned)((now + EARLY_NS - out->next_ns) / FRAME_NS) + 1;
+    return (unsigned)((now + EARLY_NS - out->next_ns) / ns_of(samples)) + 1;
 }
 
 // The canceller hears what is played, silence included.
-static void tell_processing(struct audio_output *out, const int16_t pcm[AUDIO_FRAME_SAMPLES])
+static void tell_processing(struct audio_output *out, const int16_t *pcm, size_t samples)
 {
     if (out->kind == AUDIO_DEVICE) {
         processing_far(out->processing, NULL, device_starved(out->device));
         processing_latency(out->processing, true, device_latency_ms(out->device));
     }
-    processing_far(out->processing, pcm, AUDIO_FRAME_SAMPLES);
+    processing_far(out->processing, pcm, samples);
 }
 
-void audio_output_write(struct audio_output *out, const int16_t pcm[AUDIO_FRAME_SAMPLES])
+void audio_output_write(struct audio_output *out, const int16_t *pcm, size_t samples)
 {
     if (out->processing != NULL) {
-        tell_processing(out, pcm);
+        tell_processing(out, pcm, samples);
     }
     if (out->kind == AUDIO_DEVICE) {
-        ring_write(device_ring(out->device), pcm, AUDIO_FRAME_SAMPLES);
+        ring_write(device_ring(out->device), pcm, samples);
         return;
     }
-    out->next_ns += FRAME_NS;
+    out->next_ns += ns_of(samples);
     if (out->kind != AUDIO_FILE || out->file_error != 0) {
         return;
     }
-    out->file_error = wav_writer_write(out->file, pcm, AUDIO_FRAME_SAMPLES);
+    out->file_error = wav_writer_write(out->file, pcm, samples);
     if (out->file_error != 0) {
         add_news(out, AUDIO_FAILED, out->next_ns);
     }

@@ -39,9 +39,9 @@ static double ring(uint64_t at, uint64_t position)
     return level * envelope(at, 2 * AUDIO_RATE) * sin(two_pi * frequency / AUDIO_RATE * (double)at);
 }
 
-void tone_frame(enum tone tone, uint64_t position, int16_t pcm[AUDIO_FRAME_SAMPLES])
+void tone_piece(enum tone tone, uint64_t position, int16_t *pcm, size_t samples)
 {
-    for (size_t i = 0; i < AUDIO_FRAME_SAMPLES; i++) {
+    for (size_t i = 0; i < samples; i++) {
         uint64_t at = (position + i) % PERIOD_SAMPLES;
         double v = tone == TONE_RINGBACK ? ringback(at)
                    : tone == TONE_RING   ? ring(at, position + i)

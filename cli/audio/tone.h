@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tones of a telephone, made a frame at a time.
+// The tones of a telephone, made piece by piece.
 #ifndef SOTTO_AUDIO_TONE_H
 #define SOTTO_AUDIO_TONE_H
 
@@ -13,7 +13,7 @@ enum tone {
     TONE_RING,     // the callee is called: two notes in turn, 2 s of 5, from soft to clear
 };
 
-// The frame that begins `position` samples after the tone's beginning. Silence for TONE_NONE.
-void tone_frame(enum tone tone, uint64_t position, int16_t pcm[AUDIO_FRAME_SAMPLES]);
+// The samples that begin `position` samples after the tone's beginning. Silence for TONE_NONE.
+void tone_piece(enum tone tone, uint64_t position, int16_t *pcm, size_t samples);
 
 #endif

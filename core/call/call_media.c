@@ -451,12 +451,12 @@ void call_media_read(struct sotto_device *d, struct call *c, const uint8_t *cell
     sotto_wipe(plain, sizeof plain);
 }
 
-void sotto_device_playout(struct sotto_device *d, int16_t pcm[SOTTO_FRAME_SAMPLES],
+void sotto_device_playout(struct sotto_device *d, int16_t *pcm, size_t samples,
                           struct sotto_now now)
 {
     struct call *c = call_talking(d);
     if (c && !c->peer_held)
-        sotto_playout_get(c->playout, pcm, now.mono_ns);
+        sotto_playout_get(c->playout, pcm, samples, now.mono_ns);
     else
-        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof pcm[0]);
+        memset(pcm, 0, samples * sizeof pcm[0]);
 }

@@ -12,20 +12,21 @@
 
 #define DELAY_WEIGHT        8        // frames over which the delay is taken
 #define TRANSIT_STEP_MAX_US 10000000 // a larger step is an outage or a clock, not jitter
+#define CONCEAL_MAX_SAMPLES ((size_t)SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES * SOTTO_FRAME_SAMPLES)
 #define ASLEEP_NS           (2 * SOTTO_NS_PER_S) // nobody asked so long: what was decoded is old
 #define PAST_SAMPLES        STRETCH_LAG_MAX
 #define AHEAD_SAMPLES       (3 * SOTTO_FRAME_SAMPLES + STRETCH_LAG_MAX)
 #define SAMPLE_US(us)       ((us)*SOTTO_SAMPLE_RATE / 1000000)
-// Asks between two stretches, and how much there must be to stretch away: the more, the sooner.
+// Ticks between two stretches, and how much there must be to stretch away: the more, the sooner.
 #define SLACK_US            DELAY_SLACK_US // neither more nor less
 #define LEAN_US             40000
 #define LEAN_EVERY          3
 #define CALM_EVERY          5
 #define FORCE_US            150000 // from here on a splice may be heard
-// What is neither small nor much waits for a pause in what is said, for so many asks.
+// What is neither small nor much waits for a pause in what is said, for so many ticks.
 #define SMALL_US            20000
 #define MUCH_US             80000
-#define PAUSE_ASKS          100
+#define PAUSE_TICKS         100
 #define PAUSE_BELOW         300         // of the energy that was loud lately (25 dB) ...
 #define PAUSE_FADE          (1.0 / 200) // ... which is forgotten by so much a frame
 
@@ -37,13 +38,16 @@ struct sotto_playout {
     struct frame_store store;
     struct sotto_playout_stats stats;
     uint64_t oldest;         // frames below it are out of the store
-    uint32_t concealing;     // frames in a row
+    size_t concealing;       // samples in a row
+    uint64_t concealed;      // samples
     bool plain;              // no neural parts
     bool sound;              // what was decoded last was received
     unsigned history_loaded; // ticks back that can be spoken of; 0: none
     uint64_t history_tick;   // from this packet
-    uint32_t unstretched;    // asks since the last stretch
-    uint32_t patient;        // asks since there is too much
+    size_t tick_samples;     // asked for since the last whole tick
+    int64_t excess_us;       // as it was then, what is to be stretched away
+    uint32_t unstretched;    // ticks since the last stretch
+    uint32_t patient;        // ticks since there is too much
     double loud;             // energy of a frame
     bool has_asked;
     sotto_ns asked; // last
@@ -116,6 +120,7 @@ static void forget_sound(struct sotto_playout *p)
     voice_decoder_reset(p->decoder);
     p->sound = false;
     p->left = 0;
+    p->excess_us = 0;
     sotto_wipe(p->pcm, sizeof p->pcm);
 }
 
@@ -297,21 +302,17 @@ static void measure_delay(struct sotto_playout *p, sotto_ns arrived, sotto_ns no
     p->stats.delay_us = (uint32_t)(old + change);
 }
 
-static void silence(int16_t pcm[SOTTO_FRAME_SAMPLES])
-{
-    memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
-}
-
-static void conceal(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES])
+static void conceal(struct sotto_playout *p, uint64_t tick, int16_t *pcm, size_t samples)
 {
     tell(p, tick, PLAYOUT_SOURCE_CONCEALED);
-    p->stats.concealed++;
-    if (p->concealing >= SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES) {
-        silence(pcm);
+    p->concealed += samples;
+    p->stats.concealed = p->concealed / SOTTO_FRAME_SAMPLES;
+    if (p->concealing >= CONCEAL_MAX_SAMPLES) {
+        memset(pcm, 0, samples * sizeof *pcm);
         return;
     }
-    p->concealing++;
-    (void)sotto_voice_decode(p->decoder, NULL, 0, pcm);
+    p->concealing += samples;
+    voice_conceal(p->decoder, pcm, samples);
 }
 
 static bool play(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES],
@@ -351,12 +352,12 @@ static bool recover(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FR
     return true;
 }
 
-// Decodes the next frame, or conceals it, behind what is left.
-static void decode_next(struct sotto_playout *p, sotto_ns now)
+// Decodes the next frame, or conceals it, behind what is left: at least `need` samples.
+static void decode_next(struct sotto_playout *p, size_t need, sotto_ns now)
 {
     assert(p->left + SOTTO_FRAME_SAMPLES <= AHEAD_SAMPLES);
     int16_t *pcm = p->pcm + PAST_SAMPLES + p->left;
-    struct playout_choice choice = playout_policy_next(&p->policy, &p->store, p->left, now);
+    struct playout_choice choice = playout_policy_next(&p->policy, &p->store, p->left, need, now);
     if (choice.action != PLAYOUT_IDLE) {
         drop_before(p, choice.tick);
     }
@@ -366,14 +367,14 @@ static void decode_next(struct sotto_playout *p, sotto_ns now)
         p->concealing = 0;
         p->stats.played++;
     } else {
-        conceal(p, choice.tick, pcm);
+        conceal(p, choice.tick, pcm, choice.samples);
     }
     if (choice.action != PLAYOUT_WAIT && choice.action != PLAYOUT_IDLE) {
         frame_store_drop(&p->store, choice.tick);
         p->oldest = choice.tick + 1;
     }
     p->sound = good;
-    p->left += SOTTO_FRAME_SAMPLES;
+    p->left += choice.samples;
 }
 
 // ---- stretching -------------------------------------------------------------------------------
@@ -384,47 +385,58 @@ static size_t lag_limit(int64_t us)
     return samples < STRETCH_LAG_MAX ? (size_t)samples : STRETCH_LAG_MAX;
 }
 
-// Too late: less is played. What it takes is decoded first, if it has come.
-static void shorten(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
+static void stretched(struct sotto_playout *p, int64_t samples)
 {
-    size_t limit = lag_limit(excess_us);
-    while (p->left < SOTTO_FRAME_SAMPLES + limit && playout_policy_ready(&p->policy, &p->store) &&
-           p->left + SOTTO_FRAME_SAMPLES <= AHEAD_SAMPLES) {
-        decode_next(p, now);
+    int64_t us = samples * 1000000 / SOTTO_SAMPLE_RATE;
+    if (samples != 0) {
+        p->unstretched = 0;
+        p->excess_us = 0;
+        playout_policy_stretched(&p->policy, us);
     }
-    size_t spare = p->left > SOTTO_FRAME_SAMPLES ? p->left - SOTTO_FRAME_SAMPLES : 0;
+}
+
+// Too late: less is played. What it takes is decoded first, if it has come; `step` samples are
+// played now.
+static void shorten(struct sotto_playout *p, size_t step, sotto_ns now)
+{
+    size_t limit = lag_limit(p->excess_us), least = step > STRETCH_FADE ? step : STRETCH_FADE;
+    while (p->left < least + limit && playout_policy_ready(&p->policy, &p->store) &&
+           p->left + SOTTO_FRAME_SAMPLES <= AHEAD_SAMPLES) {
+        decode_next(p, 1, now);
+    }
+    size_t spare = p->left > least ? p->left - least : 0;
     limit = limit < spare ? limit : spare;
     if (limit < STRETCH_LAG_MIN) {
         return;
     }
-    size_t by = stretch_shorten(p->pcm + PAST_SAMPLES, p->left, limit, excess_us > FORCE_US);
+    size_t by = stretch_shorten(p->pcm + PAST_SAMPLES, p->left, limit, p->excess_us > FORCE_US);
     p->left -= by;
     p->stats.shortened += by;
-    p->unstretched = by > 0 ? 0 : p->unstretched;
-    playout_policy_stretched(&p->policy, (int64_t)by * 1000000 / SOTTO_SAMPLE_RATE);
+    stretched(p, (int64_t)by);
 }
 
-static void lengthen(struct sotto_playout *p, int64_t lack_us)
+static void lengthen(struct sotto_playout *p)
 {
-    size_t limit = lag_limit(lack_us), room = AHEAD_SAMPLES - p->left;
+    size_t limit = lag_limit(-p->excess_us), room = AHEAD_SAMPLES - p->left;
     limit = limit < room ? limit : room;
-    if (limit < STRETCH_LAG_MIN) {
+    if (limit < STRETCH_LAG_MIN || p->left < STRETCH_FADE) {
         return;
     }
     size_t by = stretch_lengthen(p->pcm + PAST_SAMPLES, p->left, limit, false);
     p->left += by;
     p->stats.lengthened += by;
-    p->unstretched = by > 0 ? 0 : p->unstretched;
-    playout_policy_stretched(&p->policy, -(int64_t)by * 1000000 / SOTTO_SAMPLE_RATE);
+    stretched(p, -(int64_t)by);
 }
 
 static bool is_pause(struct sotto_playout *p)
 {
     const int16_t *pcm = p->pcm + PAST_SAMPLES;
+    size_t samples = p->left < SOTTO_FRAME_SAMPLES ? p->left : SOTTO_FRAME_SAMPLES;
     double energy = 0;
-    for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
+    for (size_t i = 0; i < samples; i++) {
         energy += (double)pcm[i] * pcm[i];
     }
+    energy *= (double)SOTTO_FRAME_SAMPLES / (double)samples;
     p->loud = energy > p->loud ? energy : p->loud - p->loud * PAUSE_FADE;
     return energy * PAUSE_BELOW <= p->loud;
 }
@@ -433,11 +445,12 @@ static bool is_pause(struct sotto_playout *p)
 static bool waits_for_pause(struct sotto_playout *p, int64_t excess_us)
 {
     bool pause = is_pause(p);
-    p->patient = excess_us < SLACK_US ? 0 : p->patient + (p->patient < PAUSE_ASKS ? 1 : 0);
-    return !pause && p->patient < PAUSE_ASKS && excess_us > SMALL_US && excess_us < MUCH_US;
+    p->patient = excess_us < SLACK_US ? 0 : p->patient + (p->patient < PAUSE_TICKS ? 1 : 0);
+    return !pause && p->patient < PAUSE_TICKS && excess_us > SMALL_US && excess_us < MUCH_US;
 }
 
-static void stretch(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
+// Once a tick: whether, and by how much, playing is too late or too early for long.
+static void watch(struct sotto_playout *p, int64_t excess_us)
 {
     int64_t size = excess_us < 0 ? -excess_us : excess_us;
     bool later = waits_for_pause(p, excess_us);
@@ -445,13 +458,15 @@ static void stretch(struct sotto_playout *p, int64_t excess_us, sotto_ns now)
     if (p->unstretched < UINT32_MAX) {
         p->unstretched++;
     }
-    if (size < SLACK_US || p->unstretched < every || !p->sound || later) {
-        return;
-    }
-    if (excess_us > 0) {
-        shorten(p, excess_us, now);
-    } else {
-        lengthen(p, -excess_us);
+    p->excess_us = size < SLACK_US || p->unstretched < every || later ? 0 : excess_us;
+}
+
+static void stretch(struct sotto_playout *p, size_t step, sotto_ns now)
+{
+    if (p->excess_us > 0 && p->sound) {
+        shorten(p, step, now);
+    } else if (p->excess_us < 0 && p->sound) {
+        lengthen(p);
     }
 }
 
@@ -463,31 +478,47 @@ static void forget_if_asleep(struct sotto_playout *p, sotto_ns now)
             drop_before(p, p->store.newest + 1);
         }
         forget_sound(p);
-        p->concealing = SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES;
+        p->concealing = CONCEAL_MAX_SAMPLES;
         p->history_loaded = 0;
     }
     p->has_asked = true;
     p->asked = now;
 }
 
-bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now)
+// Since the last time as much as a tick was asked for.
+static bool is_whole_tick(struct sotto_playout *p, size_t step)
 {
+    p->tick_samples += step;
+    bool whole = p->tick_samples >= SOTTO_FRAME_SAMPLES;
+    p->tick_samples -= whole ? SOTTO_FRAME_SAMPLES : 0;
+    return whole;
+}
+
+bool sotto_playout_get(struct sotto_playout *p, int16_t *pcm, size_t samples, sotto_ns now)
+{
+    assert(samples > 0 && samples <= SOTTO_FRAME_SAMPLES);
     forget_if_asleep(p, now);
-    if (!playout_policy_begin(&p->policy, &p->store, now) && p->left == 0) {
-        silence(pcm);
+    if (!playout_policy_begin(&p->policy, &p->store, now) && p->left < samples) {
+        p->left = 0;
+        memset(pcm, 0, samples * sizeof *pcm);
         return false;
     }
-    int64_t excess_us = playout_policy_watch(&p->policy, p->left, now);
-    while (p->left < SOTTO_FRAME_SAMPLES) {
-        decode_next(p, now);
+    bool whole = is_whole_tick(p, samples);
+    int64_t excess_us =
+        whole ? playout_policy_watch(&p->policy, p->left, samples, now) : p->excess_us;
+    while (p->left < samples) {
+        decode_next(p, samples - p->left, now);
     }
     if (p->sound) { // while playing waits nothing is played
         int64_t lag_us = playout_policy_lag_us(&p->policy, p->left, now);
         p->stats.lag_us = lag_us < UINT32_MAX ? (uint32_t)lag_us : UINT32_MAX;
     }
-    stretch(p, excess_us, now);
-    memcpy(pcm, p->pcm + PAST_SAMPLES, SOTTO_FRAME_SAMPLES * sizeof *pcm);
-    p->left -= SOTTO_FRAME_SAMPLES;
-    memmove(p->pcm, p->pcm + SOTTO_FRAME_SAMPLES, (PAST_SAMPLES + p->left) * sizeof *pcm);
+    if (whole) {
+        watch(p, excess_us);
+    }
+    stretch(p, samples, now);
+    memcpy(pcm, p->pcm + PAST_SAMPLES, samples * sizeof *pcm);
+    p->left -= samples;
+    memmove(p->pcm, p->pcm + samples, (PAST_SAMPLES + p->left) * sizeof *pcm);
     return p->sound;
 }

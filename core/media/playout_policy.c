@@ -152,40 +152,45 @@ static void catch_up(struct playout_policy *p, const struct frame_store *s, size
                      sotto_ns now)
 {
     const int64_t limit_us = DELAY_MAX_US - us_of_samples(left);
-    while (p->owed > 0 && s->newest > p->next && !waits(s, p->next) && !told_of(s, p->next)) {
+    while (p->owed >= SOTTO_FRAME_SAMPLES && s->newest > p->next && !waits(s, p->next) &&
+           !told_of(s, p->next)) {
         p->next++;
-        p->owed--;
+        p->owed -= SOTTO_FRAME_SAMPLES;
     }
-    p->owed = 0;
     while (s->newest >= p->next + CELL_SPAN_MAX && lateness_us(p, p->next, now) > limit_us) {
         p->next++;
     }
 }
 
-static struct playout_choice stay(struct playout_policy *p)
+// No longer than it must: what comes meanwhile is then played so much less late.
+static struct playout_choice stay(struct playout_policy *p, size_t need)
 {
-    if (p->owed < FRAME_STORE_SLOTS) {
-        p->owed++;
+    size_t samples = need <= PLAYOUT_WAIT_SAMPLES ? PLAYOUT_WAIT_SAMPLES : SOTTO_FRAME_SAMPLES;
+    if (p->owed < FRAME_STORE_SLOTS * SOTTO_FRAME_SAMPLES) {
+        p->owed += samples;
     }
-    return (struct playout_choice){.action = PLAYOUT_WAIT, .tick = p->next};
+    return (struct playout_choice){PLAYOUT_WAIT, p->next, samples};
 }
 
 struct playout_choice playout_policy_next(struct playout_policy *p, const struct frame_store *s,
-                                          size_t left, sotto_ns now)
+                                          size_t left, size_t need, sotto_ns now)
 {
     if (!p->started) {
-        return (struct playout_choice){.action = PLAYOUT_IDLE};
+        return (struct playout_choice){.action = PLAYOUT_IDLE, .samples = SOTTO_FRAME_SAMPLES};
     }
     if (has_nothing(p, s)) {
-        return stay(p);
+        return stay(p, need);
     }
     catch_up(p, s, left, now);
-    struct playout_choice choice = {.action = PLAYOUT_CONCEAL, .tick = p->next};
+    struct playout_choice choice = {PLAYOUT_CONCEAL, p->next, SOTTO_FRAME_SAMPLES};
     if (waits(s, p->next)) {
         choice.action = PLAYOUT_PLAY;
     } else if (told_of(s, p->next)) {
         choice.action = PLAYOUT_RECOVER;
+    } else {
+        choice.samples -= p->owed % SOTTO_FRAME_SAMPLES; // the rest of it was concealed already
     }
+    p->owed = 0;
     p->next++;
     return choice;
 }
@@ -203,35 +208,37 @@ int64_t playout_policy_lag_us(const struct playout_policy *p, size_t left, sotto
     return lag > 0 ? lag : 0;
 }
 
-static int64_t floor_ticks(int64_t us)
+static int64_t floor_steps(int64_t us, int64_t step_us)
 {
-    int64_t ticks = us / TICK_US;
-    return us % TICK_US < 0 ? ticks - 1 : ticks;
+    int64_t steps = us / step_us;
+    return us % step_us < 0 ? steps - 1 : steps;
 }
 
-// The consumer takes whole ticks at moments of its own, so that the least lag that suffices is the
-// target rounded up to one of these moments; then nothing decoded is left over when it asks. Where
-// it asks for frames that have only just come, a lack of less than a pitch period is made one: with
-// a consumer whose clock is faster they would soon come too late.
-static int64_t excess_us(const struct playout_policy *p, size_t left, sotto_ns now)
+// The consumer takes `step` samples at moments of its own, so that the least lag that suffices is
+// the target rounded up to one of these moments: that at which too little is left, and the next
+// frame is needed. What is left over then is of no use. Where it asks for frames that have only
+// just come, a lack of less than a pitch period is made one: with a consumer whose clock is faster
+// they would soon come too late.
+static int64_t excess_us(const struct playout_policy *p, size_t left, size_t step, sotto_ns now)
 {
-    int64_t lateness = lateness_us(p, p->next, now);
+    int64_t step_us = us_of_samples(step), over_us = us_of_samples(left % step);
+    int64_t lateness = lateness_us(p, p->next, now) + us_of_samples(left - left % step);
     int64_t spare = lateness - delay_model_target_us(&p->delay);
     if (spare > EXCESS_MAX_US || spare < -EXCESS_MAX_US) {
         spare = 0; // a clock jumped
     }
-    int64_t excess = floor_ticks(spare) * TICK_US + us_of_samples(left);
+    int64_t excess = floor_steps(spare, step_us) * step_us + over_us;
     return excess < 0 && excess > -PERIOD_US && lateness < TIGHT_US ? -PERIOD_US : excess;
 }
 
-// The part of it that was there in all of the last `asks`.
-static int64_t lasting_us(const struct playout_policy *p, uint32_t asks)
+// The part of it that was there in all of the last `ticks`.
+static int64_t lasting_us(const struct playout_policy *p, uint32_t ticks)
 {
-    if (p->watched < asks) {
+    if (p->watched < ticks) {
         return 0;
     }
     int64_t least = INT64_MAX, greatest = INT64_MIN;
-    for (uint32_t i = 1; i <= asks; i++) {
+    for (uint32_t i = 1; i <= ticks; i++) {
         int64_t us = p->excess_us[(p->watched - i) % PLAYOUT_PATIENCE];
         least = us < least ? us : least;
         greatest = us > greatest ? us : greatest;
@@ -239,12 +246,12 @@ static int64_t lasting_us(const struct playout_policy *p, uint32_t asks)
     return least > 0 ? least : greatest < 0 ? greatest : 0;
 }
 
-int64_t playout_policy_watch(struct playout_policy *p, size_t left, sotto_ns now)
+int64_t playout_policy_watch(struct playout_policy *p, size_t left, size_t step, sotto_ns now)
 {
     if (!p->started) {
         return 0;
     }
-    p->excess_us[p->watched % PLAYOUT_PATIENCE] = excess_us(p, left, now);
+    p->excess_us[p->watched % PLAYOUT_PATIENCE] = excess_us(p, left, step, now);
     p->watched++;
     int64_t lately = lasting_us(p, PLAYOUT_HASTE);
     bool much = lately >= PLAYOUT_MUCH_US || lately <= -PLAYOUT_MUCH_US;

@@ -9,10 +9,10 @@
 //  - start: when the first frame has waited for the target;
 //  - the frame is missing and a later one tells of it: play it from there;
 //  - it is missing, nothing tells of it and a newer one is here: conceal it and go on;
-//  - nothing newer is here: conceal, and stay. Were the frames late, or does what comes next tell
-//  of
+//  - nothing newer is here: conceal as much as is needed now, and stay. Were the frames late, or
+//  does what comes next tell of
 //    them, they are played late: the lag has grown by what it lacked, and shrinks again. Were they
-//    lost for good, as many ticks as were concealed are passed over, and the lag is what it was;
+//    lost for good, as much as was concealed is passed over, and the lag is what it was;
 //  - the lag is above DELAY_MAX_US: pass over what is too old, but for the frames of one cell.
 //  Where
 //    a queue before a thin link makes all come later than that, they are all that there is.
@@ -24,21 +24,23 @@
 
 #define PLAYOUT_STRAYS_MAX 10 // late frames in a row, nothing to play: the peer began anew
 #define PLAYOUT_TICK_MAX   (UINT64_MAX / 4) // so that sums of ticks never wrap
-// Asks over which the excess is watched: if there is little of it, for longer.
+// Ticks over which the excess is watched: if there is little of it, for longer.
 #define PLAYOUT_PATIENCE   12
 #define PLAYOUT_HASTE      5
 #define PLAYOUT_MUCH_US    35000
+#define PLAYOUT_WAIT_SAMPLES \
+    (SOTTO_FRAME_SAMPLES / 2) // concealed at least: what Opus conceals well
 
 struct playout_policy {
     bool heard;   // a first frame came
     bool started; // and playing began: `next` means something
     sotto_ns heard_at;
     uint64_t next;   // the tick to be played
-    uint32_t owed;   // ticks concealed while staying
+    size_t owed;     // samples concealed while staying
     uint32_t strays; // late frames in a row
     struct delay_model delay;
     int64_t excess_us[PLAYOUT_PATIENCE]; // lately
-    uint32_t watched;                    // asks since the last stretch
+    uint32_t watched;                    // ticks
 };
 
 enum playout_verdict {
@@ -57,7 +59,8 @@ enum playout_action {
 
 struct playout_choice {
     enum playout_action action;
-    uint64_t tick; // frames before it are of no use any more
+    uint64_t tick;  // frames before it are of no use any more
+    size_t samples; // how many: SOTTO_FRAME_SAMPLES, or, if concealed, PLAYOUT_WAIT_SAMPLES
 };
 
 void playout_policy_reset(struct playout_policy *p);
@@ -73,19 +76,20 @@ bool playout_policy_lacks(const struct playout_policy *p, const struct frame_sto
                           uint64_t tick);
 // Whether playing goes on (or begins now).
 bool playout_policy_begin(struct playout_policy *p, const struct frame_store *s, sotto_ns now);
-// What to decode now, behind `left` samples that are decoded and not yet played; IDLE before it has
-// begun, also when the stream has just begun anew.
+// What to decode now, behind `left` samples that are decoded and not yet played, for at least
+// `need` more (1 .. SOTTO_FRAME_SAMPLES); IDLE before it has begun, also when the stream has just
+// begun anew.
 struct playout_choice playout_policy_next(struct playout_policy *p, const struct frame_store *s,
-                                          size_t left, sotto_ns now);
+                                          size_t left, size_t need, sotto_ns now);
 // The frame that playout_policy_next would play waits already.
 bool playout_policy_ready(const struct playout_policy *p, const struct frame_store *s);
 // How far playing is behind the fastest cell, of what is played now; left: samples that are decoded
 // and not yet played. Never negative.
 int64_t playout_policy_lag_us(const struct playout_policy *p, size_t left, sotto_ns now);
-// Once for each ask of the consumer: how much too late (positive) or too early (negative) playing
-// has been in all of the last PLAYOUT_PATIENCE asks, or by PLAYOUT_MUCH_US in the last
-// PLAYOUT_HASTE; 0: neither, or too soon to tell.
-int64_t playout_policy_watch(struct playout_policy *p, size_t left, sotto_ns now);
+// Once a tick, as the consumer asks for `step` samples (1 .. SOTTO_FRAME_SAMPLES): how much too
+// late (positive) or too early (negative) playing has been in all of the last PLAYOUT_PATIENCE
+// ticks, or by PLAYOUT_MUCH_US in the last PLAYOUT_HASTE; 0: neither, or too soon to tell.
+int64_t playout_policy_watch(struct playout_policy *p, size_t left, size_t step, sotto_ns now);
 // What is to be played was made shorter (or, negative, longer) by so much.
 void playout_policy_stretched(struct playout_policy *p, int64_t by_us);
 

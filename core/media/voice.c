@@ -354,6 +354,14 @@ int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, siz
     return 0;
 }
 
+void voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples)
+{
+    decoder_weights(d);
+    if (opus_decode(d->state, NULL, 0, pcm, (int)samples, 0) != (int)samples) {
+        memset(pcm, 0, samples * sizeof *pcm);
+    }
+}
+
 // ---- history: DRED ----------------------------------------------------------------------------
 
 int voice_history_new(struct voice_history **out, const struct sotto_env *env)

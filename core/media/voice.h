@@ -43,6 +43,8 @@ size_t voice_strip(uint8_t *packet, size_t len);
 void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on);
 // Whether its packets can hold history: not if it is off, or Opus came without DRED's weights.
 bool voice_encoder_has_history(const struct sotto_voice_encoder *e);
+// Conceals: half a frame, or a whole one. Always fills pcm.
+void voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples);
 void voice_decoder_set_neural(struct sotto_voice_decoder *d, bool on);
 
 // What one packet tells of the frames before it.

@@ -128,8 +128,9 @@ void sotto_device_handle_expiry(struct sotto_device *d, struct sotto_now now);
 // Microphone samples, any count; kept only while sotto_device_mic_open, at most three frames
 // (older ones are dropped). A cell is made from the newest whole frame shortly before its tick.
 void sotto_device_capture(struct sotto_device *d, const int16_t *pcm, size_t samples);
-// The next 20 ms to play; always fills. Silence when no call is active.
-void sotto_device_playout(struct sotto_device *d, int16_t pcm[SOTTO_FRAME_SAMPLES],
+// The next samples to play, 1 .. SOTTO_FRAME_SAMPLES (sotto_playout_get); always fills. Silence
+// when no call is active.
+void sotto_device_playout(struct sotto_device *d, int16_t *pcm, size_t samples,
                           struct sotto_now now);
 // What the voice of all calls took just now, by the driver's clock: sotto_device_handle_expiry when
 // a cell was made, sotto_device_playout. `late`: how late the driver came to it. Where that is too

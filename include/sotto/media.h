@@ -125,10 +125,12 @@ int sotto_playout_put_copy(struct sotto_playout *p, uint64_t tick, const uint8_t
 void sotto_playout_set_neural(struct sotto_playout *p, bool on);
 // Whether packets' history is understood: neural parts on, and their weights there.
 bool sotto_playout_has_history(const struct sotto_playout *p);
-// The next frame; always fills pcm. Returns true if it holds received sound (not concealed, not
-// the silence before the first packet). Not asked for 2 s, it was asleep: what waits is dropped,
-// and there is silence until something new comes.
-bool sotto_playout_get(struct sotto_playout *p, int16_t pcm[SOTTO_FRAME_SAMPLES], sotto_ns now);
+// The next 1 .. SOTTO_FRAME_SAMPLES samples, always the same number, at the moment that they are
+// needed; always fills pcm. The smaller the number the less frames wait for it: half of it on
+// average. Returns true if it holds received sound (not concealed, not the silence before the first
+// packet). Not asked for 2 s, it was asleep: what waits is dropped, and there is silence until
+// something new comes.
+bool sotto_playout_get(struct sotto_playout *p, int16_t *pcm, size_t samples, sotto_ns now);
 void sotto_playout_reset(struct sotto_playout *p); // after hold or a long outage
 void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out);
 

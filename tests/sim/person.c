@@ -591,7 +591,7 @@ void person_playout(struct person *p)
     bool talks = talking_call(p) != 0;
     if (!talks && p->frames_captured % 16 != 0)
         return;
-    sotto_device_playout(p->device, pcm, person_now(p));
+    sotto_device_playout(p->device, pcm, SOTTO_FRAME_SAMPLES, person_now(p));
     if (p->voice_cost_ns > 0)
         sotto_device_voice_cost(p->device, p->voice_cost_ns, 0, person_now(p));
     if (!is_loud(pcm))

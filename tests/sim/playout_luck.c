@@ -47,6 +47,7 @@ struct line {
 
 static uint8_t packets[PACKETS][SOTTO_VOICE_PACKET_MAX_BYTES];
 static size_t lengths[PACKETS];
+static size_t step; // samples that the consumer takes at once
 
 static void expect(struct line *l, bool good, const char *what, int where)
 {
@@ -156,10 +157,11 @@ static void ask(struct line *l)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     l->asks++;
-    check(l, sotto_playout_get(l->p, pcm, l->now));
+    check(l, sotto_playout_get(l->p, pcm, step, l->now));
 }
 
-// The sender sends; the consumer asks once a tick, `asks` at a time, or not at all (0).
+// The sender sends; the consumer asks whenever it has played a step, for `asks` at a time, or not
+// at all (0).
 static void run(struct line *l, sotto_ns span, unsigned asks)
 {
     sotto_ns until = l->now + span;
@@ -176,7 +178,7 @@ static void run(struct line *l, sotto_ns span, unsigned asks)
             for (unsigned i = 0; i < asks; i++) {
                 ask(l);
             }
-            l->ask_at += (asks > 1 ? asks : 1) * SOTTO_TICK_NS;
+            l->ask_at += (asks > 1 ? asks : 1) * SOTTO_TICK_NS * step / SOTTO_FRAME_SAMPLES;
         }
     }
 }
@@ -362,14 +364,17 @@ int main(int argc, char **argv)
     int failed = 0;
     encode_all();
 #define RUN(name, call) failed += strstr((name), only) != NULL ? (call) : 0
-    RUN("fast", drift("200 ppm fast", 200, minutes));
-    RUN("slow", drift("200 ppm slow", -200, minutes));
-    RUN("sleep", sleeps("sleeps for 10 s", 10 * SECOND));
-    RUN("sleep", sleeps("sleeps for 40 s", 40 * SECOND));
-    RUN("flood", wakes_to_a_flood());
-    RUN("bursts", asks_in_bursts("asks for 5 at once", 5));
-    RUN("bursts", asks_in_bursts("asks for 50 at once", 50));
-    RUN("devices", devices_change());
-    RUN("lies", far_end_lies());
+    for (step = SOTTO_FRAME_SAMPLES; step >= SOTTO_FRAME_SAMPLES / 4; step /= 2) {
+        printf("%zu samples at a time\n", step);
+        RUN("fast", drift("200 ppm fast", 200, minutes));
+        RUN("slow", drift("200 ppm slow", -200, minutes));
+        RUN("sleep", sleeps("sleeps for 10 s", 10 * SECOND));
+        RUN("sleep", sleeps("sleeps for 40 s", 40 * SECOND));
+        RUN("flood", wakes_to_a_flood());
+        RUN("bursts", asks_in_bursts("asks for 5 at once", 5));
+        RUN("bursts", asks_in_bursts("asks for 50 at once", 50));
+        RUN("devices", devices_change());
+        RUN("lies", far_end_lies());
+    }
     return failed == 0 ? 0 : 1;
 }

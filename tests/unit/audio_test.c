@@ -182,22 +182,23 @@ static void a_file_output_wants_a_frame_every_20_ms(void **state)
     struct audio_config cfg = {.spec = name};
     int16_t pcm[AUDIO_FRAME_SAMPLES] = {1};
     assert_int_equal(audio_output_new(&out, &cfg, error), 0);
-    assert_int_equal(audio_output_wanted(out, START), 0);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START), 0);
     assert_true(audio_output_expiry(out) == SOTTO_NEVER);
     audio_output_start(out, START);
-    assert_int_equal(audio_output_wanted(out, START), 1);
-    audio_output_write(out, pcm);
-    assert_int_equal(audio_output_wanted(out, START), 0);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START), 1);
+    audio_output_write(out, pcm, AUDIO_FRAME_SAMPLES);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START), 0);
     assert_true(audio_output_expiry(out) == START + 20 * MS);
-    assert_int_equal(audio_output_wanted(out, START + 14 * MS), 0);
-    assert_int_equal(audio_output_wanted(out, START + 15 * MS), 1);
-    assert_int_equal(audio_output_wanted(out, START + 60 * MS), 3); // it makes up for a late clock
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START + 18 * MS), 0);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START + 19 * MS), 1);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START + 60 * MS),
+                     3); // it makes up for a late clock
     for (int i = 0; i < 3; i++) {
-        audio_output_write(out, pcm);
+        audio_output_write(out, pcm, AUDIO_FRAME_SAMPLES);
     }
-    assert_int_equal(audio_output_wanted(out, START + 60 * MS), 0);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START + 60 * MS), 0);
     audio_output_stop(out, START + 70 * MS);
-    assert_int_equal(audio_output_wanted(out, START + 80 * MS), 0);
+    assert_int_equal(audio_output_wanted(out, AUDIO_FRAME_SAMPLES, START + 80 * MS), 0);
     audio_output_free(out);
     struct wav_reader *r = NULL;
     int16_t heard[8000];

@@ -896,7 +896,7 @@ static void calls_that_are_not_there(void **state)
     memset(pcm, 0x5a, sizeof pcm);
     sotto_device_capture(r.device, pcm, SOTTO_FRAME_SAMPLES);
     assert_int_equal(r.device->capture.samples, 0);
-    sotto_device_playout(r.device, pcm, r.now);
+    sotto_device_playout(r.device, pcm, SOTTO_FRAME_SAMPLES, r.now);
     assert_memory_equal(pcm, silence, sizeof pcm);
 }
 

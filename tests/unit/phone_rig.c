@@ -251,7 +251,7 @@ static void talk(struct rig_phone *p)
         pcm[i] = p->tone_hz > 0 ? (int16_t)(TONE_PEAK * sin(2 * M_PI * p->tone_hz * t)) : 0;
     }
     phone_capture(p->phone, pcm, SOTTO_FRAME_SAMPLES); // kept only while the microphone is open
-    phone_playout(p->phone, pcm, rig.now);
+    phone_playout(p->phone, pcm, SOTTO_FRAME_SAMPLES, rig.now);
     double sum = 0;
     for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
         sum += (double)pcm[i] * pcm[i];

@@ -16,7 +16,9 @@
 struct rig {
     struct playout_policy policy;
     struct frame_store store;
-    size_t left; // samples decoded and not yet played
+    size_t step;   // samples that the consumer takes at once
+    size_t left;   // decoded and not yet played
+    size_t hidden; // samples, while playing waited
     uint32_t played, recovered, concealed, waited, idle, asked, restarted, late, stretches;
     uint64_t last; // tick played last
     bool any;
@@ -30,6 +32,7 @@ static struct rig *fresh(void)
     playout_policy_reset(&r.policy);
     frame_store_clear(&r.store);
     r.delay_min = SOTTO_NEVER;
+    r.step = SOTTO_FRAME_SAMPLES;
     return &r;
 }
 
@@ -70,7 +73,8 @@ static void play(struct rig *r, uint64_t tick, sotto_ns now)
 
 static enum playout_action decode(struct rig *r, sotto_ns now)
 {
-    struct playout_choice c = playout_policy_next(&r->policy, &r->store, r->left, now);
+    struct playout_choice c = playout_policy_next(&r->policy, &r->store, r->left,
+                                                  r->left < r->step ? r->step - r->left : 1, now);
     switch (c.action) {
     case PLAYOUT_IDLE:
         r->idle++; // it has begun anew: what is left is made up
@@ -89,9 +93,10 @@ static enum playout_action decode(struct rig *r, sotto_ns now)
         break;
     case PLAYOUT_WAIT:
         r->waited++;
+        r->hidden += c.samples;
         break;
     }
-    r->left += SOTTO_FRAME_SAMPLES;
+    r->left += c.samples;
     return c.action;
 }
 
@@ -106,7 +111,7 @@ static void stretch(struct rig *r, int64_t excess_us, sotto_ns now)
         return;
     }
     samples = samples > STRETCH_MAX ? STRETCH_MAX : samples < -STRETCH_MAX ? -STRETCH_MAX : samples;
-    if (samples > 0 && r->left < SOTTO_FRAME_SAMPLES + (size_t)samples) {
+    if (samples > 0 && r->left < r->step + (size_t)samples) {
         if (!playout_policy_ready(&r->policy, &r->store)) {
             return;
         }
@@ -121,17 +126,17 @@ static enum playout_action get(struct rig *r, sotto_ns now)
 {
     enum playout_action action = PLAYOUT_IDLE;
     r->asked++;
-    if (!playout_policy_begin(&r->policy, &r->store, now) && r->left == 0) {
+    if (!playout_policy_begin(&r->policy, &r->store, now) && r->left < r->step) {
         r->idle++;
         return action;
     }
-    int64_t excess_us = playout_policy_watch(&r->policy, r->left, now);
-    while (r->left < SOTTO_FRAME_SAMPLES) {
+    int64_t excess_us = playout_policy_watch(&r->policy, r->left, r->step, now);
+    while (r->left < r->step) {
         action = decode(r, now);
     }
     assert_true(playout_policy_lag_us(&r->policy, r->left, now) >= 0);
     stretch(r, excess_us, now);
-    r->left -= SOTTO_FRAME_SAMPLES;
+    r->left -= r->step;
     return action;
 }
 
@@ -213,7 +218,8 @@ static void run(struct rig *r, struct network *n, uint64_t from, uint64_t until,
         memset(flights, 0, sizeof flights);
         consumer = phase_ns;
     }
-    const sotto_ns step = TICK + (sotto_ns)(int64_t)((int64_t)TICK / 1000000 * drift_ppm);
+    const sotto_ns tick_ns = TICK + (sotto_ns)(int64_t)((int64_t)TICK / 1000000 * drift_ppm);
+    const sotto_ns step = tick_ns * r->step / SOTTO_FRAME_SAMPLES;
     for (uint64_t tick = from; tick < until; tick++) {
         sotto_ns now = tick * TICK;
         launch(n, tick, now);
@@ -227,21 +233,64 @@ static void run(struct rig *r, struct network *n, uint64_t from, uint64_t until,
 
 // ---- tests ------------------------------------------------------------------------------------
 
-// Whatever the consumer's phase: nothing concealed, and soon less than 26 ms of delay.
+// Whatever the consumer's phase: nothing concealed, and soon no more delay than what it takes at
+// once and 6 ms.
 static void clean_line(void **state)
 {
     (void)state;
-    for (sotto_ns phase = 0; phase < TICK; phase += MS / 2) {
+    for (sotto_ns i = 0; i < 3 * TICK / (MS / 2); i++) {
+        sotto_ns phase = i * (MS / 2) % TICK, piece = TICK >> (i * (MS / 2) / TICK);
         struct rig *r = fresh();
+        r->step = (size_t)(piece * SOTTO_SAMPLE_RATE / SOTTO_NS_PER_S);
         struct network n = {.rng = 1, .delay_ms = 7};
         run(r, &n, 0, SECONDS(5), phase, 0);
         r->delay_max = 0;
         run(r, &n, SECONDS(5), SECONDS(60), phase, 0);
         assert_int_equal(r->concealed + r->waited + r->recovered + r->late, 0);
         assert_true(r->delay_min >= 3 * MS);
-        assert_true(r->delay_max <= TICK + 6 * MS);
-        assert_true(r->idle <= 4);
+        assert_true(r->delay_max <= piece + 6 * MS);
+        assert_true(r->idle <= 4 * TICK / piece);
         assert_true(r->played >= SECONDS(60) - 4);
+    }
+}
+
+// A frame comes a little late: no more is put in than what the consumer takes until then, and the
+// frame is played whole.
+static void a_little_late(void **state)
+{
+    (void)state;
+    for (size_t step = SOTTO_FRAME_SAMPLES; step >= SOTTO_FRAME_SAMPLES / 4; step /= 2) {
+        struct rig *r = fresh();
+        r->step = step;
+        struct network n = {.rng = 1, .delay_ms = 10}, late = {.rng = 1, .delay_ms = 22};
+        run(r, &n, 0, 500, 15 * MS, 0);
+        assert_int_equal(r->waited, 0);
+        run(r, &late, 500, 501, 0, 0);
+        run(r, &n, 501, 520, 0, 0);
+        size_t least = step > PLAYOUT_WAIT_SAMPLES ? step : PLAYOUT_WAIT_SAMPLES;
+        print_message("%zu at a time: %zu samples put in\n", step, r->hidden);
+        assert_int_equal(r->hidden, least);
+        assert_int_equal(r->concealed + r->late, 0);
+    }
+}
+
+// What is lost for good is concealed once, in pieces or whole: the lag stays what it was.
+static void lost_in_pieces(void **state)
+{
+    (void)state;
+    for (sotto_ns phase = 0; phase < TICK; phase += MS / 2) {
+        struct rig *r = fresh();
+        r->step = SOTTO_FRAME_SAMPLES / 2;
+        struct network n = {.rng = 1, .delay_ms = 10}, dead = n;
+        dead.loss_percent = 100;
+        run(r, &n, 0, 500, phase, 0);
+        sotto_ns before = r->delay;
+        for (uint64_t tick = 500; tick < 700; tick += 10) {
+            run(r, &dead, tick, tick + 1, 0, 0);
+            run(r, &n, tick + 1, tick + 10, 0, 0);
+            assert_true(r->delay == before);
+        }
+        assert_int_equal(r->late + r->restarted, 0);
     }
 }
 
@@ -525,6 +574,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_line),
+        cmocka_unit_test(a_little_late),
+        cmocka_unit_test(lost_in_pieces),
         cmocka_unit_test(loss),
         cmocka_unit_test(jitter),
         cmocka_unit_test(reorder_and_duplicates),

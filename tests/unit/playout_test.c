@@ -63,7 +63,7 @@ static uint32_t talk(struct sotto_playout *p, uint64_t from, uint64_t until, sot
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     for (uint64_t t = from; t < until; t++, *now += TICK) {
         assert_int_equal(put(p, t, *now), 0);
-        good += sotto_playout_get(p, pcm, *now + 5 * MS) ? 1 : 0;
+        good += sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, *now + 5 * MS) ? 1 : 0;
     }
     return good;
 }
@@ -75,7 +75,7 @@ static void nothing_yet(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     for (int i = 0; i < 10; i++) {
         memset(pcm, 0x11, sizeof pcm);
-        assert_false(sotto_playout_get(p, pcm, (sotto_ns)i * TICK));
+        assert_false(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, (sotto_ns)i * TICK));
         assert_true(is_silent(pcm));
     }
     struct sotto_playout_stats s = stats_of(p);
@@ -95,7 +95,8 @@ static void speech_comes_through(void **state)
             if (t == 0 || !prng_percent(&rng, loss)) {
                 assert_int_equal(put(p, t, t * TICK), 0);
             }
-            (void)sotto_playout_get(p, out + t * SOTTO_FRAME_SAMPLES, t * TICK + 3 * MS);
+            (void)sotto_playout_get(p, out + t * SOTTO_FRAME_SAMPLES, SOTTO_FRAME_SAMPLES,
+                                    t * TICK + 3 * MS);
         }
         struct sotto_playout_stats s = stats_of(p);
         double like = sound_likeness(in, out, SAMPLES, 3 * SOTTO_FRAME_SAMPLES);
@@ -142,7 +143,7 @@ static void late_is_counted(void **state)
         if (t != 10) {
             assert_int_equal(put(p, t, t * TICK), 0);
         }
-        bool good = sotto_playout_get(p, pcm, t * TICK + MS);
+        bool good = sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + MS);
         assert_int_equal(good, t >= 1 && t != 11); // frame 10 is due at 11
         assert_true(t < 2 || !is_silent(pcm));     // and concealed by sound
     }
@@ -163,7 +164,7 @@ static void jitter_as_in_rfc3550(void **state)
     // Transit alternates by 8 ms: |D| is 8 ms each time, so J tends to 8 ms.
     for (uint64_t t = 0; t < FRAMES; t++) {
         assert_int_equal(put(p, t, t * TICK + (t % 2) * 8 * MS), 0);
-        (void)sotto_playout_get(p, pcm, t * TICK + 19 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 19 * MS);
     }
     assert_in_range(stats_of(p).jitter_us, 7900, 8000);
     sotto_playout_free(p);
@@ -183,7 +184,7 @@ static void jitter_of_new_frames_only(void **state)
         if (t % 10 == 0 && t > 0) {
             assert_int_equal(put(p, t - 1, t * TICK), 0);
         }
-        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 5 * MS);
     }
     assert_int_equal(stats_of(p).jitter_us, 0);
     sotto_playout_free(p);
@@ -201,7 +202,7 @@ static void passed_over_frames_leave(void **state)
     for (uint64_t t = 20; t < 80; t++) { // a second without a consumer
         assert_int_equal(put(p, t, t * TICK), 0);
     }
-    assert_true(sotto_playout_get(p, pcm, 80 * TICK));
+    assert_true(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, 80 * TICK));
     struct sotto_playout_stats s = stats_of(p);
     assert_true(s.skipped >= 30);
     assert_true(s.lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
@@ -220,7 +221,7 @@ static void a_gap_is_no_lag(void **state)
         if (t < 30 || t >= 90) {
             assert_int_equal(put(p, t, t * TICK), 0);
         }
-        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 5 * MS);
         assert_true(stats_of(p).lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
     }
     assert_in_range(stats_of(p).concealed, 60, 64);
@@ -254,7 +255,7 @@ static void not_opus(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     assert_int_equal(sotto_playout_put(p, 20, junk, sizeof junk, now), 0);
     for (int i = 0; i < 3; i++, now += TICK) {
-        (void)sotto_playout_get(p, pcm, now + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + 5 * MS);
         assert_false(is_silent(pcm));
     }
     assert_true(stats_of(p).concealed > concealed);
@@ -271,7 +272,7 @@ static void conceals_then_falls_silent(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     uint64_t silent = 0, sounding = 0;
     for (int i = 0; i < 50; i++, now += TICK) {
-        bool good = sotto_playout_get(p, pcm, now + 5 * MS);
+        bool good = sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + 5 * MS);
         assert_true(!good || i < 1); // what was buffered
         silent += is_silent(pcm) ? 1 : 0;
         sounding += i >= 1 && !is_silent(pcm) ? 1 : 0;
@@ -281,10 +282,10 @@ static void conceals_then_falls_silent(void **state)
     assert_true(silent >= 50 - 1 - SOTTO_PLAYOUT_CONCEAL_MAX_FRAMES);
     assert_true(talk(p, 70, 90, &now) >= 18); // and comes back
     for (int i = 0; i < 2; i++) {             // to conceal again
-        (void)sotto_playout_get(p, pcm, now + (sotto_ns)i * TICK + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + (sotto_ns)i * TICK + 5 * MS);
         assert_false(is_silent(pcm));
     }
-    assert_false(sotto_playout_get(p, pcm, now + 2 * TICK + 5 * MS));
+    assert_false(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + 2 * TICK + 5 * MS));
     sotto_playout_free(p);
 }
 
@@ -307,7 +308,7 @@ static void stretching_does_not_click(void **state)
     for (; stats_of(p).shortened < 4 * SOTTO_FRAME_SAMPLES; t++, now += TICK) {
         assert_true(t < 1000);
         assert_int_equal(put(p, t, now), 0);
-        assert_true(sotto_playout_get(p, pcm, now + 5 * MS));
+        assert_true(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + 5 * MS));
         for (size_t i = 0; i < SOTTO_FRAME_SAMPLES; i++) {
             int step = abs(pcm[i] - last);
             step_max = t > 15 && step > step_max ? step : step_max;
@@ -354,7 +355,7 @@ static void copies_take_the_place(void **state)
             }
             assert_int_equal(put(p, t, t * TICK), 0);
         }
-        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 5 * MS);
     }
     struct sotto_playout_stats s = stats_of(p);
     assert_in_range(s.copies, 30, 36);
@@ -378,7 +379,7 @@ static void history_takes_the_place(void **state)
             if (t < 20 || t % 20 > 3) { // four in a row
                 assert_int_equal(sotto_playout_put(p, t, told[t], TOLD_BYTES, t * TICK), 0);
             }
-            (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+            (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 5 * MS);
         }
         struct sotto_playout_stats s = stats_of(p);
         assert_true(able && neural == 1 ? s.retold >= 20 : s.retold == 0);
@@ -402,7 +403,7 @@ static void history_of_a_liar(void **state)
         if (t % 4 == 0) {
             (void)sotto_playout_put(p, t, told[t], TOLD_BYTES, t * TICK);
         }
-        (void)sotto_playout_get(p, pcm, t * TICK + 5 * MS);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, t * TICK + 5 * MS);
         assert_true(stats_of(p).lag_us <= SOTTO_PLAYOUT_LAG_MAX_MS * 1000);
     }
     sotto_playout_free(p);
@@ -417,7 +418,7 @@ static void copies_begin_nothing(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     assert_int_equal(sotto_playout_put_copy(p, 5, packets[5], 60, 0), SOTTO_EREPLAY);
     assert_int_equal(sotto_playout_put_copy(p, 5, packets[5], 0, 0), SOTTO_EPARSE);
-    assert_false(sotto_playout_get(p, pcm, 5 * TICK));
+    assert_false(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, 5 * TICK));
     sotto_ns now = 6 * TICK;
     (void)talk(p, 0, 20, &now);
     assert_int_equal(sotto_playout_put_copy(p, 500, packets[5], 60, now), SOTTO_EREPLAY);
@@ -450,7 +451,7 @@ static void spans_change_without_a_gap(void **state)
                                                             SOTTO_VOICE_PACKET_BYTES, now),
                              0);
         }
-        bool sound = sotto_playout_get(p, pcm, now + 5 * MS);
+        bool sound = sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now + 5 * MS);
         assert_true(sound || t < 3);
     }
     struct sotto_playout_stats s = stats_of(p);
@@ -470,7 +471,7 @@ static void reset_starts_over(void **state)
     (void)talk(p, 100, 120, &now);
     sotto_playout_reset(p);
     int16_t pcm[SOTTO_FRAME_SAMPLES];
-    assert_false(sotto_playout_get(p, pcm, now));
+    assert_false(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now));
     assert_true(is_silent(pcm));
     assert_int_equal(stats_of(p).depth_frames, 0);
     assert_int_equal(talk(p, 5, 25, &now), 19); // older ticks, too
@@ -489,7 +490,7 @@ static void a_sleep_is_followed_by_silence(void **state)
         sotto_ns now = SOTTO_NS_PER_S;
         talk(p, 0, 50, &now);
         now += (sotto_ns)asleep_s * SOTTO_NS_PER_S;
-        assert_false(sotto_playout_get(p, pcm, now));
+        assert_false(sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, now));
         assert_int_equal(is_silent(pcm),
                          asleep_s == 10); // a consumer that asks seldom is concealed
         uint64_t tick = 50 + (uint64_t)asleep_s * 50;
@@ -507,7 +508,7 @@ static void wild_clocks(void **state)
     int16_t pcm[SOTTO_FRAME_SAMPLES];
     for (uint64_t t = 0; t < 70; t++) {
         (void)put(p, t, times[t % 7]);
-        (void)sotto_playout_get(p, pcm, times[(t * 3 + 1) % 7]);
+        (void)sotto_playout_get(p, pcm, SOTTO_FRAME_SAMPLES, times[(t * 3 + 1) % 7]);
     }
     assert_true(stats_of(p).played > 0);
     sotto_playout_free(p);

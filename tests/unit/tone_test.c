@@ -14,7 +14,8 @@ static int16_t sound[SECONDS * AUDIO_RATE];
 static void play(enum tone tone)
 {
     for (size_t i = 0; i < FRAMES; i++) {
-        tone_frame(tone, i * AUDIO_FRAME_SAMPLES, sound + i * AUDIO_FRAME_SAMPLES);
+        tone_piece(tone, i * AUDIO_FRAME_SAMPLES, sound + i * AUDIO_FRAME_SAMPLES,
+                   AUDIO_FRAME_SAMPLES);
     }
 }
 

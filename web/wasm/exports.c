@@ -159,10 +159,10 @@ void page_capture(const int16_t *pcm, size_t samples)
     phone_capture(phone, pcm, samples);
 }
 
-EXPORT(page_playout) void page_playout(int16_t *pcm, double mono_ms, double unix_s);
-void page_playout(int16_t *pcm, double mono_ms, double unix_s)
+EXPORT(page_playout) void page_playout(int16_t *pcm, size_t samples, double mono_ms, double unix_s);
+void page_playout(int16_t *pcm, size_t samples, double mono_ms, double unix_s)
 {
-    phone_playout(phone, pcm, at(mono_ms, unix_s));
+    phone_playout(phone, pcm, samples, at(mono_ms, unix_s));
 }
 
 EXPORT(page_mic_open) int page_mic_open(void);

@@ -281,12 +281,12 @@ void phone_capture(struct phone *p, const int16_t *pcm, size_t samples)
     }
 }
 
-void phone_playout(struct phone *p, int16_t pcm[SOTTO_FRAME_SAMPLES], struct sotto_now now)
+void phone_playout(struct phone *p, int16_t *pcm, size_t samples, struct sotto_now now)
 {
     if (p->device != NULL) {
-        sotto_device_playout(p->device, pcm, now);
+        sotto_device_playout(p->device, pcm, samples, now);
     } else {
-        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
+        memset(pcm, 0, samples * sizeof *pcm);
     }
 }
 

@@ -43,7 +43,7 @@ size_t phone_write_datagram(struct phone *p, unsigned *link, uint8_t *out, size_
 sotto_ns phone_expiry(const struct phone *p);
 void phone_handle_expiry(struct phone *p, struct sotto_now now);
 void phone_capture(struct phone *p, const int16_t *pcm, size_t samples);
-void phone_playout(struct phone *p, int16_t pcm[SOTTO_FRAME_SAMPLES], struct sotto_now now);
+void phone_playout(struct phone *p, int16_t *pcm, size_t samples, struct sotto_now now);
 bool phone_mic_open(const struct phone *p);
 // As sotto_device_voice_cost.
 void phone_voice_cost(struct phone *p, sotto_ns spent, sotto_ns late, struct sotto_now now);

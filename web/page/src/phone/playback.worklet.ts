@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays what the worker makes. It asks for the next 20 ms when little is left; the worker's answer
+// Plays what the worker makes. It asks for the next 10 ms when little is left; the worker's answer
 // comes over a port of their own, past the page's thread.
 import type { ToWorklet, Want } from './protocol.ts'
 import { LowWater, SampleRing } from './ring.ts'
 
-const FRAME_SAMPLES = 960
-const RING_SAMPLES = 8 * FRAME_SAMPLES
+const PIECE_SAMPLES = 480
+const RING_SAMPLES = 16 * PIECE_SAMPLES
 const QUANTUM_SAMPLES = 128
 // Kept at least: the worker's answer takes a millisecond or two, and many sound cards take their
 // 10 ms in one go, during which nothing can arrive.
 const LOW_MIN_SAMPLES = 3 * QUANTUM_SAMPLES
 const LOW_START_SAMPLES = 5 * QUANTUM_SAMPLES
-const LOW_MAX_SAMPLES = 5 * FRAME_SAMPLES
+const LOW_MAX_SAMPLES = 10 * PIECE_SAMPLES
 const STEP_SAMPLES = 2 * QUANTUM_SAMPLES
 const QUIET_QUANTA = 2 * 375 // of 128 samples: two seconds
 const ANSWER_QUANTA_MAX = 75 // 200 ms: the worker that was asked is not there any more
@@ -23,7 +23,7 @@ class Playback extends AudioWorkletProcessor {
   private running = false
   private asked = 0
   private waited = 0
-  private started = false // the first frame came
+  private started = false // the first piece came
 
   constructor() {
     super()
@@ -45,12 +45,12 @@ class Playback extends AudioWorkletProcessor {
   }
 
   private ask(): void {
-    let frames = 0
-    while (this.ring.length + (this.asked + frames) * FRAME_SAMPLES < this.low.samples) frames++
-    if (frames === 0 || this.worker === null) return
-    this.asked += frames
+    let pieces = 0
+    while (this.ring.length + (this.asked + pieces) * PIECE_SAMPLES < this.low.samples) pieces++
+    if (pieces === 0 || this.worker === null) return
+    this.asked += pieces
     this.waited = 0
-    const want: Want = { want: frames }
+    const want: Want = { want: pieces }
     this.worker.postMessage(want)
   }
 

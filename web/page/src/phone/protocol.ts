@@ -28,6 +28,6 @@ export type FromWorker =
 
 /** Page to worklet, through the node's own port. */
 export type ToWorklet = { port: MessagePort } | { run: boolean }
-/** Playback worklet to worker: frames wanted. Worker to worklet: Int16Array of one
- * frame. Capture worklet to worker: Int16Array of any length. */
+/** Playback worklet to worker: pieces wanted. Worker to worklet: Int16Array of one
+ * piece. Capture worklet to worker: Int16Array of any length. */
 export interface Want { want: number }

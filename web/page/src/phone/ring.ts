@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is between the worker, which makes 20 ms at a time, and the sound card, which takes a few
+// What is between the worker, which makes 10 ms at a time, and the sound card, which takes a few
 // milliseconds at a time: samples in the order they came, and how many to keep.
 
 /** Samples as fractions of full scale. Full: what does not fit is dropped, the caller asked for it. */
@@ -37,7 +37,7 @@ export class SampleRing {
   }
 }
 
-/** How many samples should be left when the next frame is asked for: enough for the worker's
+/** How many samples should be left when the next piece is asked for: enough for the worker's
  * answer to arrive in time, and no more, since all of it is delay. Grows at once when something was
  * missing, shrinks slowly when there was always more than needed. */
 export class LowWater {

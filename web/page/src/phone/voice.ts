@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker's end of the sound: frames to the playback worklet when it asks, blocks from the capture
+// The worker's end of the sound: pieces to the playback worklet when it asks, blocks from the capture
 // worklet as they come. How loud both are, for the screen.
 import type { Want } from './protocol.ts'
-import { FRAME_SAMPLES, type Clock, type Telephone } from './wasm.ts'
+import { PIECE_SAMPLES, type Clock, type Telephone } from './wasm.ts'
 
-const WANT_MAX = 5 // frames at once
-const LEVEL_FALL = 0.75 // per frame, so that a peak can be seen
+const WANT_MAX = 10 // pieces at once
+const MIC_FALL = 0.75 // per block, so that a peak can be seen
+const SPEAKER_FALL = 0.87 // per piece
 
 /** 0..100 on a scale of 60 dB. */
 function level_of(pcm: Int16Array): number {
@@ -42,7 +43,7 @@ export class Voice {
     port.onmessage = (event: MessageEvent<Int16Array>) => {
       if (this.in !== port) return
       this.telephone.capture(event.data)
-      this.mic = Math.max(level_of(event.data), this.mic * LEVEL_FALL)
+      this.mic = Math.max(level_of(event.data), this.mic * MIC_FALL)
       this.wake()
     }
   }
@@ -50,12 +51,12 @@ export class Voice {
   /** Makes what was asked for. Not right before a cell is due: that comes first. */
   play(now: Clock): void {
     for (; this.wanted > 0 && this.out !== null; this.wanted--) {
-      const frame = new Int16Array(FRAME_SAMPLES)
+      const piece = new Int16Array(PIECE_SAMPLES)
       const start = performance.now()
-      this.telephone.playout(frame, now)
+      this.telephone.playout(piece, now)
       this.telephone.voice_cost(performance.now() - start, 0, now)
-      this.speaker = Math.max(level_of(frame), this.speaker * LEVEL_FALL)
-      this.out.postMessage(frame, [frame.buffer])
+      this.speaker = Math.max(level_of(piece), this.speaker * SPEAKER_FALL)
+      this.out.postMessage(piece, [piece.buffer])
     }
   }
 }

@@ -6,8 +6,8 @@ import { PhoneError, type CommandName, type PhoneEvent } from './types.ts'
 
 const MESSAGE_MAX_BYTES = 20480
 const DATAGRAM_BYTES = 137 // circuit and cell
-export const FRAME_SAMPLES = 960 // 20 ms
-const CAPTURE_MAX_SAMPLES = 4 * FRAME_SAMPLES // handed in at once
+export const PIECE_SAMPLES = 480 // 10 ms, played at a time
+const CAPTURE_MAX_SAMPLES = 8 * PIECE_SAMPLES // handed in at once
 const RANDOM_MAX_BYTES = 65536 // of one getRandomValues
 const WASI_EBADF = 8
 const WASI_ENOSYS = 52
@@ -35,7 +35,7 @@ interface Exports {
   page_expiry(): number
   page_handle_expiry(mono_ms: number, unix_s: number): void
   page_capture(ptr: number, samples: number): void
-  page_playout(ptr: number, mono_ms: number, unix_s: number): void
+  page_playout(ptr: number, samples: number, mono_ms: number, unix_s: number): void
   page_mic_open(): number
   page_voice_cost(spent_ms: number, late_ms: number, mono_ms: number, unix_s: number): void
   page_slow(): void
@@ -168,8 +168,8 @@ export class Telephone {
   }
 
   playout(out: Int16Array, now: Clock): void {
-    this.c.page_playout(this.pcm, now.mono_ms, now.unix_s)
-    out.set(this.samples(FRAME_SAMPLES))
+    this.c.page_playout(this.pcm, out.length, now.mono_ms, now.unix_s)
+    out.set(this.samples(out.length))
   }
 
   mic_open(): boolean {
