@@ -78,6 +78,13 @@ static void inject(struct sim *s, struct conn *c, const uint8_t *data, size_t le
 
 // ---- noise -------------------------------------------------------------------------------------
 
+// The same, but what others sent and has perhaps not come yet: it would come early.
+static const struct kept *any_past(struct hostile *h, const struct conn *c)
+{
+    const struct kept *k = any_kept(h);
+    return k && k->from_device && k->conn != c ? NULL : k;
+}
+
 #define CIRCUIT_AT_MESSAGE 1 // type, circuit
 #define CIRCUIT_BYTES      1
 
@@ -120,7 +127,7 @@ static void noise_signal(struct sim *s, struct hostile *h, struct conn *c, const
     }
     if (rng_chance(&h->rng, 500)) // once more
         inject(s, c, data, len, false, at);
-    const struct kept *k = any_kept(h);
+    const struct kept *k = any_past(h, c);
     if (k && !k->datagram && is_signal(k->data, k->len)) { // another flight, perhaps the own one
         memcpy(copy, k->data, k->len);
         memcpy(copy + CIRCUIT_AT_MESSAGE, data + CIRCUIT_AT_MESSAGE, CIRCUIT_BYTES);
@@ -138,7 +145,7 @@ static void noise_cell(struct sim *s, struct hostile *h, struct conn *c, const u
     size_t n = damage(&h->rng, copy, len, CIRCUIT_BYTES);
     inject(s, c, copy, n, true, at);
     inject(s, c, data, len, true, at + rng_below(&h->rng, 100 * MS)); // a replay
-    const struct kept *k = any_kept(h);
+    const struct kept *k = any_past(h, c);
     if (k && k->datagram) { // another cell, perhaps the own one
         memcpy(copy, k->data, k->len);
         memcpy(copy, data, CIRCUIT_BYTES);
@@ -262,10 +269,22 @@ static bool lie(struct sim *s, struct hostile *h, struct conn *c, const uint8_t 
     }
 }
 
+static bool can_open_cells(const struct conn *c)
+{
+    const struct sotto_device *d = c->person->device;
+    bool can = false;
+    for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
+        can = can || (d->calls[i].used && d->calls[i].media);
+    return can;
+}
+
 bool hostile_to_device(struct sim *s, struct conn *c, const uint8_t *data, size_t len,
                        bool datagram, sotto_ns at)
 {
     struct hostile *h = s->hostile;
+    // A cell that comes before its key is lost; once more, later, it would be no replay.
+    if (h->kind == HOSTILE_NOISE && datagram && !can_open_cells(c))
+        return false;
     keep(h, c, data, len, datagram, false);
     // Cells are many.
     if (!rng_chance(&h->rng, datagram ? h->per_mille / 10 + 1 : h->per_mille))
