@@ -4,7 +4,7 @@
 // The real sender of voice (encoder, what fills a cell) and the real receiver (loss meter, playout)
 // over a seeded network, in simulated time: no sockets, no sound devices. HEARD.wav is what the
 // receiver's loudspeaker got, from the moment that SPOKEN.wav began. Standard output is a JSON
-// object with the figures; --csv writes a row for each time that the receiver was asked.
+// object with the figures; --csv writes a row for each tick of the receiver.
 #include "trace.h"
 
 #include "media/loss_meter.h"
@@ -372,6 +372,19 @@ static void answer(struct path *p, sotto_ns now)
     }
 }
 
+static void write_row(struct path *p, const struct sotto_playout_stats *s, bool sound, sotto_ns now)
+{
+    if (p->csv == NULL) {
+        return;
+    }
+    fprintf(p->csv, "%.1f,%.1f,%.1f,%u,%d,%llu,%llu,%llu,%llu,%llu,%d,%u,%u\n", (double)now / 1e6,
+            delay_ms(s->lag_us / 1e3), s->target_us / 1e3, s->depth_frames, sound,
+            (unsigned long long)s->concealed, (unsigned long long)s->copies,
+            (unsigned long long)s->retold, (unsigned long long)s->shortened,
+            (unsigned long long)s->lengthened, (int)p->fill.mode, p->fill.span,
+            path_meter_wish(&p->ear.path));
+}
+
 static void ask(struct path *p, sotto_ns now)
 {
     int16_t pcm[SOTTO_FRAME_SAMPLES];
@@ -387,17 +400,10 @@ static void ask(struct path *p, sotto_ns now)
         p->lag_max_ms = fmax(p->lag_max_ms, lag_ms);
         p->asks++;
     }
-    if (p->csv != NULL) {
-        fprintf(p->csv, "%.1f,%.1f,%.1f,%u,%d,%llu,%llu,%llu,%llu,%llu,%d,%u,%u\n",
-                (double)now / 1e6, delay_ms(lag_ms), s.target_us / 1e3, s.depth_frames, sound,
-                (unsigned long long)s.concealed, (unsigned long long)s.copies,
-                (unsigned long long)s.retold, (unsigned long long)s.shortened,
-                (unsigned long long)s.lengthened, (int)p->fill.mode, p->fill.span,
-                path_meter_wish(&p->ear.path));
-    }
     watch_spikes(p, lag_ms, now);
     p->asked += p->o.step;
-    if (p->asked % SOTTO_FRAME_SAMPLES == 0) {
+    if (p->asked % SOTTO_FRAME_SAMPLES == 0) { // a tick
+        write_row(p, &s, sound, now);
         answer(p, now);
     }
 }

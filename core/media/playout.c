@@ -137,6 +137,7 @@ void sotto_playout_reset(struct sotto_playout *p)
 void sotto_playout_stats(const struct sotto_playout *p, struct sotto_playout_stats *out)
 {
     *out = p->stats;
+    out->concealed = p->concealed / SOTTO_FRAME_SAMPLES;
     out->depth_frames = p->store.waiting;
     out->jitter_us = (uint32_t)(p->jitter_16 / 16);
     out->target_us = (uint32_t)delay_model_target_us(&p->policy.delay);
@@ -306,13 +307,12 @@ static void conceal(struct sotto_playout *p, uint64_t tick, int16_t *pcm, size_t
 {
     tell(p, tick, PLAYOUT_SOURCE_CONCEALED);
     p->concealed += samples;
-    p->stats.concealed = p->concealed / SOTTO_FRAME_SAMPLES;
     if (p->concealing >= CONCEAL_MAX_SAMPLES) {
         memset(pcm, 0, samples * sizeof *pcm);
         return;
     }
     p->concealing += samples;
-    voice_conceal(p->decoder, pcm, samples);
+    (void)voice_conceal(p->decoder, pcm, samples);
 }
 
 static bool play(struct sotto_playout *p, uint64_t tick, int16_t pcm[SOTTO_FRAME_SAMPLES],
@@ -504,8 +504,7 @@ bool sotto_playout_get(struct sotto_playout *p, int16_t *pcm, size_t samples, so
         return false;
     }
     bool whole = is_whole_tick(p, samples);
-    int64_t excess_us =
-        whole ? playout_policy_watch(&p->policy, p->left, samples, now) : p->excess_us;
+    int64_t excess_us = whole ? playout_policy_watch(&p->policy, p->left, samples, now) : 0;
     while (p->left < samples) {
         decode_next(p, samples - p->left, now);
     }

@@ -337,29 +337,34 @@ static bool is_one_frame(const uint8_t *packet, size_t len)
                SOTTO_FRAME_SAMPLES;
 }
 
+// What Opus made; silence, and SOTTO_EPARSE, if it is not what was asked for.
+static int decoded(int n, int16_t *pcm, size_t samples)
+{
+    if (n == (int)samples) {
+        return 0;
+    }
+    memset(pcm, 0, samples * sizeof *pcm);
+    return SOTTO_EPARSE;
+}
+
+int voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples)
+{
+    decoder_weights(d);
+    return decoded(opus_decode(d->state, NULL, 0, pcm, (int)samples, 0), pcm, samples);
+}
+
 int sotto_voice_decode(struct sotto_voice_decoder *d, const uint8_t *packet, size_t len,
                        int16_t pcm[SOTTO_FRAME_SAMPLES])
 {
+    if (packet == NULL) {
+        return voice_conceal(d, pcm, SOTTO_FRAME_SAMPLES);
+    }
     int n = OPUS_INVALID_PACKET;
     decoder_weights(d);
-    if (packet == NULL) {
-        n = opus_decode(d->state, NULL, 0, pcm, SOTTO_FRAME_SAMPLES, 0);
-    } else if (is_one_frame(packet, len)) {
+    if (is_one_frame(packet, len)) {
         n = opus_decode(d->state, packet, (opus_int32)len, pcm, SOTTO_FRAME_SAMPLES, 0);
     }
-    if (n != SOTTO_FRAME_SAMPLES) {
-        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
-        return SOTTO_EPARSE;
-    }
-    return 0;
-}
-
-void voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples)
-{
-    decoder_weights(d);
-    if (opus_decode(d->state, NULL, 0, pcm, (int)samples, 0) != (int)samples) {
-        memset(pcm, 0, samples * sizeof *pcm);
-    }
+    return decoded(n, pcm, SOTTO_FRAME_SAMPLES);
 }
 
 // ---- history: DRED ----------------------------------------------------------------------------
@@ -447,9 +452,5 @@ int voice_decode_history(struct sotto_voice_decoder *d, const struct voice_histo
     int n =
         opus_decoder_dred_decode(d->state, h->dred, (opus_int32)ticks_before * SOTTO_FRAME_SAMPLES,
                                  pcm, SOTTO_FRAME_SAMPLES);
-    if (n != SOTTO_FRAME_SAMPLES) {
-        memset(pcm, 0, SOTTO_FRAME_SAMPLES * sizeof *pcm);
-        return SOTTO_EPARSE;
-    }
-    return 0;
+    return decoded(n, pcm, SOTTO_FRAME_SAMPLES);
 }

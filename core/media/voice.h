@@ -8,6 +8,8 @@
 // As new: nothing of what was decoded before sounds on. For a gap after which the stream goes on
 // somewhere else.
 void voice_decoder_reset(struct sotto_voice_decoder *d);
+// As sotto_voice_decode without a packet, for half a frame or a whole one.
+int voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples);
 
 // ---- packets of other shapes -----------------------------------------------------------------
 
@@ -43,8 +45,6 @@ size_t voice_strip(uint8_t *packet, size_t len);
 void voice_encoder_set_neural(struct sotto_voice_encoder *e, bool on);
 // Whether its packets can hold history: not if it is off, or Opus came without DRED's weights.
 bool voice_encoder_has_history(const struct sotto_voice_encoder *e);
-// Conceals: half a frame, or a whole one. Always fills pcm.
-void voice_conceal(struct sotto_voice_decoder *d, int16_t *pcm, size_t samples);
 void voice_decoder_set_neural(struct sotto_voice_decoder *d, bool on);
 
 // What one packet tells of the frames before it.

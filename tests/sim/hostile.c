@@ -272,10 +272,10 @@ static bool lie(struct sim *s, struct hostile *h, struct conn *c, const uint8_t 
 static bool can_open_cells(const struct conn *c)
 {
     const struct sotto_device *d = c->person->device;
-    bool can = false;
     for (size_t i = 0; i < SOTTO_CALLS_MAX; i++)
-        can = can || (d->calls[i].used && d->calls[i].media);
-    return can;
+        if (d->calls[i].used && d->calls[i].media)
+            return true;
+    return false;
 }
 
 bool hostile_to_device(struct sim *s, struct conn *c, const uint8_t *data, size_t len,
